@@ -1,0 +1,127 @@
+"""What the rest of the package knows about human language: sentences, words, names.
+
+Everything here is a pure function of its text and works for any script. Nothing is looked up
+on the network and no model is loaded.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+HANGUL = re.compile(r"[\uac00-\ud7a3]")
+# Scripts that are written without spaces between words: Thai, Lao, Khmer, Burmese, kana, Han.
+UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    r"\U00020000-\U0003ffff]+"
+)
+
+# Korean particles (josa) that follow a noun without a space, longest first so that 에서는
+# goes before 는.
+JOSA = tuple(
+    sorted(
+        "은 는 이 가 을 를 의 에 도 만 로 와 과 랑 나 야 아 여 께 들 "
+        "으로 에서 에게 한테 부터 까지 처럼 보다 마다 조차 마저 밖에 이나 이랑 하고 라고 이라 "
+        "에는 에도 에만 와는 과는 로는 로도 들은 들이 들을 들의 이고 이며 이다 였다 에의 "
+        "으로는 으로도 으로서 으로써 로서 로써 에서는 에서도 에서의 에게는 에게서 부터는 까지는 까지도 "
+        "이라고 이라는 라는 이었다 입니다 이었던 이자 인데 께서 께서는 들에게 들에서 까지의 부터의 만이 만을".split(),
+        key=len,
+        reverse=True,
+    )
+)
+
+FUNCTION_WORDS = frozenset(
+    "a about above after again against all almost alone along already also although always am among an "
+    "and another any anybody anyone anything are around as ask at away back be became because become "
+    "been before began being below between both but by came can cannot come could did do does doing done "
+    "down during each either else enough even ever every everybody everyone everything few first for from "
+    "further gave get give go goes going gone got had has have having he her here hers herself him himself "
+    "his how however i if in indeed into is it its itself just know last least less let like little look "
+    "made make many may maybe me might mine more most much must my myself near nearly neither never no nobody "
+    "none nor not nothing now of off often oh on once one only onto or other others our ours ourselves out over "
+    "own perhaps put quite rather really said same saw say says see seem seemed seems shall she should since "
+    "so some somebody someone something still such take than that the their theirs them themselves then there "
+    "therefore these they thing things this those though through thus to together too toward towards two "
+    "under until up upon us very was we well went were what whatever when whenever where whether which while "
+    "who whoever whole whom whose why will with within without would yes yet you your yours yourself "
+    "yourselves ain't aren't can't couldn't didn't doesn't don't hadn't hasn't haven't he's i'd i'll i'm i've "
+    "isn't it's let's mustn't shan't she's shouldn't that's there's they're wasn't we're weren't won't "
+    "wouldn't you're".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of characters, ``text[start:end]``."""
+
+    start: int
+    end: int
+
+
+def sentences(text: str) -> list[Span]:
+    """Split a text into sentences. The spans partition the text: no character is outside one.
+
+    White space belongs to the sentence before it. A paragraph break always ends a sentence.
+    """
+    from sentencex import segment
+
+    ends: list[int] = []
+    position = 0
+    for piece in segment("en", text):
+        found = text.find(piece, position) if piece.strip() else -1
+        if found < 0:
+            continue
+        if ends:
+            ends[-1] = found
+        position = found + len(piece)
+        ends.append(position)
+    if not ends:
+        return [Span(0, len(text))] if text else []
+    ends[-1] = len(text)
+    return [Span(start, end) for start, end in zip([0, *ends], ends, strict=False) if start < end]
+
+
+@lru_cache(maxsize=65536)
+def fold(name: str) -> str:
+    """The form under which two spellings of a name are the same: NFKC, case folded, one space.
+
+    Never shown to anybody: the display form of a name is kept beside it.
+    """
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def without_josa(word: str) -> str:
+    """A Korean word without its particle; words of one syllable and other scripts as they are."""
+    if not HANGUL.match(word[-1:]):
+        return word
+    for josa in JOSA:
+        if word.endswith(josa) and len(word) - len(josa) >= 2:
+            return word[: -len(josa)]
+    return word
+
+
+def search_terms(text: str) -> str:
+    """The text as full-text search sees it, on both sides of a match: words joined by spaces.
+
+    Folded by `fold`; Korean words lose their particles; runs of scripts without word spaces
+    become overlapping pairs of characters. Stemming is left to the index.
+    """
+    return " ".join(_terms(unicodedata.normalize("NFKC", text).casefold()))
+
+
+def _terms(text: str) -> Iterator[str]:
+    for match in WORD.finditer(text):
+        word = match.group()
+        if UNSPACED.search(word):
+            for run in re.split(r"([^\W\da-z]+)", word):
+                yield from _pairs(run) if UNSPACED.fullmatch(run) else ([run] if run else [])
+        elif HANGUL.search(word):
+            yield without_josa(word)
+        else:
+            yield word.removesuffix("'s").removesuffix("’s")
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[i : i + 2] for i in range(len(run) - 1)] or [run]

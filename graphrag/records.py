@@ -1,0 +1,301 @@
+"""The records that flow through the package: frozen, compared by value, free of behaviour.
+
+Ids are derived from content (`content_id`), so that the same input gives the same ids in any
+order, on any machine, in any run. `human_readable_id` is the position in reading order.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Method = Literal["local", "global", "drift", "basic"]
+"""The query methods an answer can come from (`auto` is resolved to one of them)."""
+
+
+def content_id(*parts: str) -> str:
+    """A 128-bit hexadecimal id of some texts. ("a", "b") and ("ab",) have different ids."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()[:32]
+
+
+# --- The index ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of the input."""
+
+    id: str
+    title: str
+    text: str
+    source: str = ""
+    """Where it came from: a path inside the input folder, `path#row` for a row of a table."""
+    source_id: str = ""
+    """The document's own id in the input, empty if it has none."""
+    titled: bool = False
+    """Whether the input gave the title; if not, it was made from the file name."""
+    creation_date: str = ""
+    """ISO 8601."""
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    """All other columns or front matter of the input; values that JSON can hold."""
+    human_readable_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TextUnit:
+    """A passage of a document: what is embedded, searched and cited."""
+
+    id: str
+    text: str
+    n_tokens: int
+    document_id: str
+    start: int = 0
+    """First character in the document's text; `end` is one past the last."""
+    end: int = 0
+    headings: tuple[str, ...] = ()
+    """The headings above the passage, outermost first."""
+    entity_ids: tuple[str, ...] = ()
+    relationship_ids: tuple[str, ...] = ()
+    covariate_ids: tuple[str, ...] = ()
+    human_readable_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A node of the knowledge graph."""
+
+    id: str
+    title: str
+    type: str
+    description: str
+    text_unit_ids: tuple[str, ...] = ()
+    frequency: int = 0
+    """The number of text units that mention it."""
+    degree: int = 0
+    human_readable_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """An undirected edge of the knowledge graph; `source` and `target` are entity titles."""
+
+    id: str
+    source: str
+    target: str
+    description: str
+    weight: float = 1.0
+    combined_degree: int = 0
+    text_unit_ids: tuple[str, ...] = ()
+    human_readable_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement about an entity, found by a model (the covariates table)."""
+
+    id: str
+    covariate_type: str | None
+    type: str | None
+    description: str | None
+    subject_id: str | None
+    object_id: str | None
+    status: str | None
+    start_date: str | None
+    end_date: str | None
+    source_text: str | None
+    text_unit_id: str | None
+    human_readable_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """A cluster of entities. Level 0 is the coarsest; `parent` is -1 there."""
+
+    id: str
+    community: int
+    level: int
+    parent: int
+    children: tuple[int, ...]
+    title: str
+    entity_ids: tuple[str, ...]
+    relationship_ids: tuple[str, ...]
+    text_unit_ids: tuple[str, ...]
+    period: str
+    size: int
+    human_readable_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding of a community report, with the text units that it rests on."""
+
+    summary: str
+    explanation: str
+    text_unit_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a community is about."""
+
+    id: str
+    community: int
+    level: int
+    parent: int
+    children: tuple[int, ...]
+    title: str
+    summary: str
+    full_content: str
+    rank: float
+    """Importance, 0 to 10."""
+    rating_explanation: str
+    findings: tuple[Finding, ...]
+    full_content_json: str
+    period: str
+    size: int
+    human_readable_id: int = 0
+
+
+# --- What extraction finds in one text unit ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedEntity:
+    """A mention of an entity, as one extractor found it in one text unit."""
+
+    name: str
+    type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedRelationship:
+    """A relation between two names, as one extractor found it in one text unit."""
+
+    source: str
+    target: str
+    description: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """All that one extractor found in one text unit."""
+
+    text_unit_id: str
+    entities: tuple[ExtractedEntity, ...]
+    relationships: tuple[ExtractedRelationship, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something of the input that is not in the index, and why: nothing is lost in silence."""
+
+    stage: str
+    item: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSummary:
+    """What a run of the indexer did."""
+
+    changed: bool
+    """False if the index already matched the input and nothing was done."""
+    method: str
+    documents: int
+    text_units: int
+    entities: int
+    relationships: int
+    communities: Mapping[int, int]
+    """Number of communities by level."""
+    reports: int
+    seconds: float
+    failures: tuple[Failure, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+# --- What a question gets ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedUnit:
+    """A text unit as retrieval ranks it, best first."""
+
+    text_unit_id: str
+    score: float
+    """Comparable within one result list only."""
+    text: str
+    document_id: str
+    document_title: str
+    source_id: str
+    """The document's own id in the input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a sentence of an answer stands: `quote` is `text[start:end]` of its text unit."""
+
+    number: int
+    document_title: str
+    document_id: str
+    source_id: str
+    text_unit_id: str
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContextItem:
+    """One thing the answer was chosen from."""
+
+    kind: Literal["text_unit", "entity", "relationship", "report", "finding"]
+    id: str
+    title: str
+    text: str
+    score: float
+    text_unit_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node of the DRIFT hierarchy: what was asked, what was found, what it led to."""
+
+    question: str
+    answer: str
+    score: float
+    citations: tuple[int, ...] = ()
+    """Numbers of the answer's citations."""
+    children: tuple["Step", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer cost."""
+
+    model_calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a question, whichever method gave it."""
+
+    question: str
+    method: Method
+    text: str
+    """Prose with citation marks, `[1]`, each the number of an item of `citations`."""
+    citations: tuple[Citation, ...] = ()
+    context: tuple[ContextItem, ...] = ()
+    hierarchy: Step | None = None
+    """What DRIFT asked and found; None for other methods."""
+    route: str = ""
+    """Why `auto` chose this method; empty if the caller chose it."""
+    usage: Usage = field(default_factory=Usage)

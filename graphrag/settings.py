@@ -1,0 +1,209 @@
+"""Every setting and its default, once.
+
+Read from `settings.yaml` in the root folder; every key is also an environment variable,
+`GRAPHRAG_` and the path joined by `__` (`GRAPHRAG_CHUNKING__SIZE=400`), which wins. Secrets are
+read from the environment only.
+"""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from graphrag.errors import SettingsError
+
+SETTINGS_FILE = "settings.yaml"
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LLMSettings(Section):
+    """The large language model. `none`: everything runs on the embedded default."""
+
+    provider: Literal["none", "openai", "llamacpp", "transformers", "fake", "replay"] = "none"
+    model: str = ""
+    base_url: str = ""
+    api_key: SecretStr | None = Field(default=None, exclude=True, description="GRAPHRAG_LLM__API_KEY only")
+
+
+class EmbeddingSettings(Section):
+    """The embedding model. `embedded` is all-MiniLM-L6-v2, shipped with the package."""
+
+    provider: Literal["embedded"] = "embedded"
+    batch_size: int = Field(default=64, ge=1, description="texts a batch")
+
+
+class InputSettings(Section):
+    """Where documents are, and which columns of tabular input mean what."""
+
+    dir: str = Field(default="input", description="relative to the root folder")
+    id_column: str = "id"
+    title_column: str = "title"
+    text_column: str = "text"
+
+
+class ChunkingSettings(Section):
+    """How documents become text units. Sizes in tokens of o200k_base."""
+
+    size: int = Field(default=300, ge=16)
+    overlap: int = Field(default=0, ge=0, description="tokens, rounded down to whole sentences")
+
+
+class ExtractionSettings(Section):
+    """What the model-free extractor keeps."""
+
+    max_descriptions: int = Field(default=3, ge=1, description="sentences that describe an entity or relationship")
+    min_phrase_count: int = Field(default=3, ge=1, description="sentences a key phrase must occur in")
+
+
+class CommunitySettings(Section):
+    """How the graph is clustered (hierarchical Leiden)."""
+
+    max_size: int = Field(default=10, ge=2, description="a larger community is split further where Leiden can")
+    seed: int = 0xDEADBEEF
+    resolution: float = Field(default=1.0, gt=0)
+
+
+class ReportSettings(Section):
+    """How long a community report is."""
+
+    max_findings: int = Field(default=5, ge=1)
+
+
+class StorageSettings(Section):
+    """Where the index is, relative to the root folder."""
+
+    uri: str = "output"
+
+
+class LocalSettings(Section):
+    """Local search: hybrid search and personalised PageRank."""
+
+    facts: int = Field(default=5, ge=0, description="nearest relationships that seed the walk")
+    damping: float = Field(default=0.5, gt=0, lt=1)
+    passage_weight: float = Field(default=0.1, ge=0, description="what the best passage's own similarity seeds")
+    k: int = Field(default=10, ge=1, description="text units in the context")
+
+
+class GlobalSettings(Section):
+    """Global search: findings of community reports over the whole collection."""
+
+    k: int = Field(default=20, ge=1, description="findings in the context")
+
+
+class DriftSettings(Section):
+    """DRIFT search: report primer, follow-ups, hierarchy."""
+
+    reports: int = Field(default=5, ge=1, description="community reports in the primer")
+    follow_ups: int = Field(default=4, ge=1, description="follow-ups a round")
+    rounds: int = Field(default=2, ge=0)
+
+
+class BasicSettings(Section):
+    """Basic search: hybrid passages."""
+
+    k: int = Field(default=10, ge=1, description="text units in the context")
+
+
+class QuerySettings(Section):
+    """How questions are answered."""
+
+    method: Literal["auto", "local", "global", "drift", "basic"] = "auto"
+    sentences: int = Field(default=5, ge=1, description="sentences of an extractive answer")
+    local: LocalSettings = LocalSettings()
+    global_: GlobalSettings = Field(default=GlobalSettings(), alias="global")
+    drift: DriftSettings = DriftSettings()
+    basic: BasicSettings = BasicSettings()
+
+
+class Settings(BaseSettings):
+    """All settings. Build them with `load`, or with keyword arguments in a program."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GRAPHRAG_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    llm: LLMSettings = LLMSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    input: InputSettings = InputSettings()
+    chunking: ChunkingSettings = ChunkingSettings()
+    extraction: ExtractionSettings = ExtractionSettings()
+    communities: CommunitySettings = CommunitySettings()
+    reports: ReportSettings = ReportSettings()
+    storage: StorageSettings = StorageSettings()
+    query: QuerySettings = QuerySettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what `load` read from the file."""
+        return env_settings, init_settings
+
+
+def load(root: Path) -> Settings:
+    """The settings of a root folder; all defaults if it has no settings.yaml.
+
+    Raises SettingsError for a file that is not YAML, an unknown key (naming the nearest valid
+    one), a value of the wrong kind, or a secret in the file.
+    """
+    data = _read(root / SETTINGS_FILE)
+    if "api_key" in (data.get("llm") or {}):
+        raise SettingsError(
+            f"{SETTINGS_FILE} holds llm.api_key: secrets are read from the environment only; "
+            "remove it and set GRAPHRAG_LLM__API_KEY"
+        )
+    try:
+        return Settings(**data)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+    except ValueError as error:  # pydantic-settings, for a variable that is not a section
+        raise SettingsError(f"environment variable: {error}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        data: object = yaml.safe_load(path.read_text("utf-8")) if path.exists() else None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"cannot read {path}: {' '.join(str(error).split())}") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise SettingsError(f"{path} must hold keys and values, such as 'chunking:' with 'size: 300' under it")
+    # A section with all its keys commented out reads as None.
+    return {str(key): value for key, value in data.items() if value is not None}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join(path)
+    if first["type"] != "extra_forbidden":
+        return f"{SETTINGS_FILE} or environment: {key}: {first['msg']}"
+    valid = _keys_at(path[:-1])
+    near = difflib.get_close_matches(path[-1], valid, n=1, cutoff=0.0)
+    nearest = ".".join([*path[:-1], *near])
+    return f"{SETTINGS_FILE} or environment: unknown key '{key}'; did you mean '{nearest}'?"
+
+
+def _keys_at(path: Sequence[str]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in path:
+        for name, info in model.model_fields.items():
+            if part in (name, info.alias) and isinstance(info.annotation, type):
+                model = info.annotation
+    return [info.alias or name for name, info in model.model_fields.items()]
