@@ -52,6 +52,11 @@ FUNCTION_WORDS = frozenset(
 )
 
 
+LONG_SENTENCE = 300
+"""Characters."""
+_INNER_STOP = re.compile(r"(?<=[a-z]{2})[.!?…]+[\"”’»]*\s+(?=[\"“‘«]?[^\W\d_a-z])")
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A half-open range of characters, ``text[start:end]``."""
@@ -63,7 +68,8 @@ class Span:
 def sentences(text: str) -> list[Span]:
     """Split a text into sentences. The spans partition the text: no character is outside one.
 
-    White space belongs to the sentence before it. A paragraph break always ends a sentence.
+    White space belongs to the sentence before it. A paragraph break always ends a sentence. What
+    stands in quotation marks is one sentence with what is around it, unless that is long.
     """
     from sentencex import segment
 
@@ -80,7 +86,19 @@ def sentences(text: str) -> list[Span]:
     if not ends:
         return [Span(0, len(text))] if text else []
     ends[-1] = len(text)
-    return [Span(start, end) for start, end in zip([0, *ends], ends, strict=False) if start < end]
+    whole = [Span(start, end) for start, end in zip([0, *ends], ends, strict=False) if start < end]
+    return [part for span in whole for part in _parts(text, span)]
+
+
+def _parts(text: str, span: Span) -> Iterator[Span]:
+    """A long sentence by the sentences inside its quotations."""
+    start = span.start
+    if span.end - span.start > LONG_SENTENCE:
+        for stop in _INNER_STOP.finditer(text, span.start, span.end):
+            if stop.end() < span.end:
+                yield Span(start, stop.end())
+                start = stop.end()
+    yield Span(start, span.end)
 
 
 @lru_cache(maxsize=65536)

@@ -160,6 +160,32 @@ class Report:
     human_readable_id: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A short statement about entities that search can start from: a sentence and what it
+    mentions, or a relationship written out."""
+
+    id: str
+    text: str
+    entity_ids: tuple[str, ...]
+    text_unit_ids: tuple[str, ...]
+    human_readable_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """All records of an index, table by table; the field names are the tables' names."""
+
+    documents: tuple[Document, ...] = ()
+    text_units: tuple[TextUnit, ...] = ()
+    entities: tuple[Entity, ...] = ()
+    relationships: tuple[Relationship, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    communities: tuple[Community, ...] = ()
+    community_reports: tuple[Report, ...] = ()
+    covariates: tuple[Claim, ...] = ()
+
+
 # --- What extraction finds in one text unit ----------------------------------------------
 
 
@@ -183,12 +209,21 @@ class ExtractedRelationship:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtractedStatement:
+    """A statement about some names, as one extractor found it in one text unit."""
+
+    text: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Extraction:
     """All that one extractor found in one text unit."""
 
     text_unit_id: str
     entities: tuple[ExtractedEntity, ...]
     relationships: tuple[ExtractedRelationship, ...]
+    statements: tuple[ExtractedStatement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

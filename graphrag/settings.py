@@ -7,6 +7,7 @@ read from the environment only.
 
 import difflib
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +38,6 @@ class EmbeddingSettings(Section):
     """The embedding model. `embedded` is all-MiniLM-L6-v2, shipped with the package."""
 
     provider: Literal["embedded"] = "embedded"
-    batch_size: int = Field(default=64, ge=1, description="texts a batch")
 
 
 class InputSettings(Section):
@@ -86,7 +86,7 @@ class StorageSettings(Section):
 class LocalSettings(Section):
     """Local search: hybrid search and personalised PageRank."""
 
-    facts: int = Field(default=5, ge=0, description="nearest relationships that seed the walk")
+    facts: int = Field(default=3, ge=0, description="nearest relationships that seed the walk")
     damping: float = Field(default=0.5, gt=0, lt=1)
     passage_weight: float = Field(default=0.1, ge=0, description="what the best passage's own similarity seeds")
     k: int = Field(default=10, ge=1, description="text units in the context")
@@ -126,9 +126,7 @@ class QuerySettings(Section):
 class Settings(BaseSettings):
     """All settings. Build them with `load`, or with keyword arguments in a program."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="GRAPHRAG_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="GRAPHRAG_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     llm: LLMSettings = LLMSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
@@ -207,3 +205,20 @@ def _keys_at(path: Sequence[str]) -> list[str]:
             if part in (name, info.alias) and isinstance(info.annotation, type):
                 model = info.annotation
     return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def create(root: Path, force: bool = False) -> Path:
+    """Write a commented settings.yaml with the defaults, and the input folder; return the file.
+
+    Raises SettingsError if there is a settings.yaml and `force` is false, or it cannot be written.
+    """
+    path = root / SETTINGS_FILE
+    if path.exists() and not force:
+        raise SettingsError(f"{path} exists already; use --force to overwrite it")
+    template = files("graphrag").joinpath("data/settings.yaml").read_text("utf-8")
+    try:
+        (root / InputSettings().dir).mkdir(parents=True, exist_ok=True)
+        path.write_text(template, "utf-8")
+    except OSError as error:
+        raise SettingsError(f"cannot write {path}: {error.strerror}") from None
+    return path

@@ -44,7 +44,4 @@ def _encoding() -> "Encoding":
 def count(text: str) -> int:
     """The number of tokens of a text. Names of special tokens count as the plain text they are."""
     encoding = _encoding()
-    return sum(
-        len(encoding.encode_ordinary(text[start : start + _PIECE]))
-        for start in range(0, len(text), _PIECE)
-    )
+    return sum(len(encoding.encode_ordinary(text[start : start + _PIECE])) for start in range(0, len(text), _PIECE))

@@ -64,13 +64,10 @@ def main(source: Path, target: Path) -> None:
         full, prepared = Path(scratch, "full.onnx"), Path(scratch, "prepared.onnx")
         export(source, full)
         quant_pre_process(str(full), str(prepared), skip_symbolic_shape=True)
-        quantize_dynamic(
-            str(prepared), str(target / "model.onnx"), weight_type=QuantType.QInt8, per_channel=True
-        )
+        quantize_dynamic(str(prepared), str(target / "model.onnx"), weight_type=QuantType.QInt8, per_channel=True)
     shutil.copy(source / "vocab.txt", target / "vocab.txt")
     sums = [
-        f"{hashlib.sha256((target / name).read_bytes()).hexdigest()}  {name}"
-        for name in ("model.onnx", "vocab.txt")
+        f"{hashlib.sha256((target / name).read_bytes()).hexdigest()}  {name}" for name in ("model.onnx", "vocab.txt")
     ]
     (target / "SHA256SUMS").write_text("\n".join(sums) + "\n")
     print("\n".join(sums))

@@ -1,0 +1,1 @@
+"""Evaluation: how good retrieval and answers are."""

@@ -1,0 +1,1 @@
+"""Models: what the package asks of them, and what runs in this process."""

@@ -1,0 +1,1 @@
+"""The query engine: from a question to an answer with citations."""

@@ -1,0 +1,1 @@
+"""Storage: the tables of an index, their one definition, and where they live."""

@@ -1,0 +1,1 @@
+"""Benchmarks: figures to report, never tests that time can fail."""

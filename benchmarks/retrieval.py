@@ -1,0 +1,83 @@
+"""How many of the gold passages a ranking puts first, and how long it takes."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import data
+from graphrag.evaluation.metrics import all_at, mean, recall_at
+from graphrag.indexer import chunking, extraction, loading
+from graphrag.indexer.pipeline import Pipeline, summarize
+from graphrag.models.embedded import EmbeddedEmbedder
+from graphrag.progress import silent
+from graphrag.query.retrieval import Retriever
+from graphrag.settings import ChunkingSettings, Settings
+from graphrag.storage.lance import LanceStore
+
+# The passages of these sets are the units that their gold counts: none is split.
+SETTINGS = Settings(chunking=ChunkingSettings(size=4_000))
+DEPTH = 10
+COLUMNS = ("R@2", "R@5", "R@10", "All@5", "ms")
+
+
+def main() -> None:
+    folders = data.sets()
+    if not folders:
+        print(f"retrieval: no data in {data.FOLDER}, skipped")
+    for folder in folders:
+        sources = ["fast", "triples"] if (folder / data.TRIPLES).exists() else ["fast"]
+        for source in sources:
+            with tempfile.TemporaryDirectory() as scratch:
+                retriever = build(folder, source, Path(scratch))
+                report(f"{folder.name}, {source}", retriever, data.questions(folder), source)
+
+
+def build(folder: Path, source: str, scratch: Path) -> Retriever:
+    """An index of a set's passages, by the fast extractor or from the recorded triples."""
+    (scratch / "input").mkdir()
+    (scratch / "input" / "corpus.jsonl").write_bytes((folder / "corpus.jsonl").read_bytes())
+    documents = loading.read(scratch / "input", SETTINGS.input).documents
+    units = chunking.split_all(documents, SETTINGS.chunking)
+    if source == "fast":
+        extractions = extraction.extract(documents, units, SETTINGS.extraction)
+    else:
+        extractions = data.recorded_extractions(folder, units, {d.id: d.source_id for d in documents})
+    embedder, store = EmbeddedEmbedder(), LanceStore(scratch / "output")
+    pipeline = Pipeline(SETTINGS, embedder, store, silent)
+    content = pipeline.assemble(documents, units, extractions)
+    with store.lock():
+        pipeline.publish(content, "", summarize(content.index, source), time.monotonic())
+    return Retriever(store.open(), embedder, SETTINGS.query.local)
+
+
+def rankings(retriever: Retriever, source: str) -> dict[str, Callable[[str], list[str]]]:
+    """Each ranking as a function from a question to passage ids of the set."""
+
+    def ids(hits: list) -> list[str]:
+        return [unit.source_id for unit in retriever.units(hits)]
+
+    graph = {"graph": lambda question: ids(retriever.local(question, DEPTH).text_units)}
+    if source != "fast":
+        return graph
+    reader = retriever.reader
+    return {
+        "BM25": lambda question: ids(reader.matching("text_units", question, DEPTH)),
+        "dense": lambda question: ids(reader.nearest("text_units", retriever.vector(question), DEPTH)),
+        "hybrid": lambda question: ids(retriever.hybrid("text_units", question, DEPTH)),
+        **graph,
+    }
+
+
+def report(title: str, retriever: Retriever, questions: list[data.Question], source: str) -> None:
+    print(f"\n{title}: {len(retriever.graph.unit_ids)} passages, {len(questions)} questions")
+    print(f"{'':10}" + "".join(f"{column:>8}" for column in COLUMNS))
+    for name, rank in rankings(retriever, source).items():
+        rank(questions[0].text)
+        started = time.perf_counter()
+        found = [rank(question.text) for question in questions]
+        milliseconds = 1000 * (time.perf_counter() - started) / len(questions)
+        pairs = [(ranking, question.gold) for ranking, question in zip(found, questions, strict=True)]
+        figures = [mean([100 * recall_at(k, *pair) for pair in pairs]) for k in (2, 5, 10)]
+        figures += [mean([100 * all_at(5, *pair) for pair in pairs]), milliseconds]
+        print(f"{name:10}" + "".join(f"{figure:8.1f}" for figure in figures), flush=True)

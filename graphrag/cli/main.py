@@ -1,0 +1,49 @@
+"""`graphrag`: the group of all commands, and how their errors reach the user.
+
+Only click is imported here and in the command modules; everything else when a command runs, so
+that `graphrag --help` answers at once.
+"""
+
+import sys
+import traceback
+
+import click
+
+from graphrag import __version__
+from graphrag.cli.export import export
+from graphrag.cli.import_ import import_
+from graphrag.cli.index import index
+from graphrag.cli.init import init
+from graphrag.cli.query import query
+from graphrag.cli.retrieve import retrieve
+from graphrag.errors import GraphRAGError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="graphrag")
+def cli() -> None:
+    """Ask a pile of documents the questions that no single passage answers."""
+
+
+for command in (init, index, query, retrieve, export, import_):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line. One line on stderr and exit code 1 for whatever goes wrong."""
+    debug = "--debug" in sys.argv
+    try:
+        cli()
+    except GraphRAGError as error:
+        _fail(str(error), debug)
+    except OSError as error:
+        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", debug)
+    except Exception as error:  # the last line before the user: nothing above it may be swallowed
+        _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", debug)
+
+
+def _fail(message: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    sys.exit(1)

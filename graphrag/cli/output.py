@@ -1,0 +1,136 @@
+"""What commands print: tables and answers for people, JSON for programs, progress for both."""
+
+import json
+import sys
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from graphrag.progress import Progress
+    from graphrag.records import Answer, Citation, Failure, Step
+
+
+def print_json(value: object) -> None:
+    """One line of JSON, in the script it is written in."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def note(message: str) -> None:
+    """A line for the user that is not the result: on stderr."""
+    click.echo(message, err=True)
+
+
+def print_table(title: str, rows: Mapping[str, object]) -> None:
+    """Two columns: names and values."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    for name, value in rows.items():
+        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
+    Console().print(table)
+
+
+def print_failures(failures: "Sequence[Failure]") -> None:
+    """Each thing that is not in the index, and why."""
+    for failure in failures:
+        note(f"Failed ({failure.stage}): {failure.item}: {failure.reason}")
+
+
+def print_answer(answer: "Answer", verbose: bool) -> None:
+    """The answer, its sources, and for DRIFT the hierarchy behind it."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    if answer.route:
+        note(f"Method {answer.method}: {answer.route}.")
+    console.print(Text(answer.text))
+    cited = {citation.number: citation for citation in answer.citations}
+    if cited:
+        console.print(Text("\nSources", style="bold"))
+    for citation in cited.values():
+        console.print(Text.assemble((f"[{citation.number}] ", "bold cyan"), _source(citation)))
+    if answer.hierarchy:
+        console.print(Text("\nWhat was asked and found", style="bold"))
+        console.print(_tree(answer.hierarchy))
+    if verbose:
+        note(f"{len(answer.context)} context items, {answer.usage.seconds:.2f} s")
+
+
+def _source(citation: "Citation") -> str:
+    quote = " ".join(citation.quote.split())
+    return f"{citation.document_title}, text unit {citation.text_unit_id[:8]}: “{quote}”"
+
+
+def _tree(step: "Step") -> Any:
+    from rich.text import Text
+    from rich.tree import Tree
+
+    def label(step: "Step") -> Text:
+        marks = "".join(f" [{mark}]" for mark in step.citations)
+        return Text.assemble((step.question, "bold"), f"\n{step.answer}{marks} ", (f"({step.score:.2f})", "dim"))
+
+    def grow(tree: Tree, step: "Step") -> Tree:
+        for child in step.children:
+            grow(tree.add(label(child)), child)
+        return tree
+
+    return grow(Tree(label(step)), step)
+
+
+@contextmanager
+def progress(verbose: bool) -> "Generator[Progress]":
+    """A bar for each stage on a terminal, a line for each stage elsewhere; both on stderr."""
+    if sys.stderr.isatty():
+        yield from _bars()
+    else:
+        yield _Lines(verbose)
+
+
+def _bars() -> "Generator[Progress]":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def finish() -> None:
+            for task in bars.tasks:
+                bars.update(task.id, total=task.total or 1, completed=task.total or 1)
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                finish()
+                tasks[stage] = bars.add_task(stage, total=None)
+            bars.update(tasks[stage], completed=done, total=total or None)
+
+        yield report
+        finish()
+
+
+class _Lines:
+    def __init__(self, verbose: bool) -> None:
+        self._verbose = verbose
+        self._stage = ""
+        self._started = time.monotonic()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage != self._stage:
+            self._stage = stage
+            elapsed = f" [{time.monotonic() - self._started:.1f} s]" if self._verbose else ""
+            note(f"{stage}{f' ({total:,})' if total else ''}{elapsed}")

@@ -1,0 +1,229 @@
+"""The composition root: the only module that picks concrete backends, and the Python API."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
+
+from graphrag import settings as settings_module
+from graphrag.errors import IndexMismatchError, MissingDependencyError, QueryError, UnavailableError
+from graphrag.models.base import Embedder
+from graphrag.models.embedded import EmbeddedEmbedder
+from graphrag.progress import Progress, silent
+from graphrag.records import Answer, IndexSummary, Method, RetrievedUnit, Usage
+from graphrag.settings import Settings
+from graphrag.storage.base import Build, Reader, Store
+from graphrag.storage.lance import LanceStore
+
+if TYPE_CHECKING:
+    import networkx as nx
+    import pandas as pd
+    import pyarrow as pa
+
+    from graphrag.query.context import Tools
+
+IndexMethod = Literal["auto", "standard", "fast"]
+QueryMethod = Literal["auto", "local", "global", "drift", "basic"]
+RetrievalMethod = Literal["local", "basic"]
+
+
+class GraphRAG:
+    """An index in a folder, and the answers it gives.
+
+    >>> rag = GraphRAG("ragtest")           # doctest: +SKIP
+    >>> rag.index()                         # doctest: +SKIP
+    >>> print(rag.query("Who is Scrooge?").text)  # doctest: +SKIP
+
+    The folder holds `settings.yaml` (optional), the input, and the index. Nothing is read or
+    loaded before it is needed. An object may be used by several threads; a query that has begun
+    is not disturbed by a build that ends meanwhile. Every method raises `GraphRAGError`s only.
+    """
+
+    def __init__(
+        self, root: str | Path = ".", settings: Settings | None = None, *, embedder: Embedder | None = None
+    ) -> None:
+        """Open the folder `root`; whether there is an index yet shows at the first query.
+
+        `settings` replace those of settings.yaml and the environment; `embedder` replaces the
+        configured embedding model. Raises SettingsError.
+        """
+        self.root = Path(root)
+        self.settings = settings or settings_module.load(self.root)
+        self._embedder: Embedder = embedder or EmbeddedEmbedder()
+        self._store: Store = LanceStore(self.root / self.settings.storage.uri)
+        self._opened: tuple[Build, Tools] | None = None
+        self._opening = Lock()
+
+    @classmethod
+    def create(cls, root: str | Path = ".", *, force: bool = False) -> "GraphRAG":
+        """Make a folder ready: settings.yaml and `input/`. Raises SettingsError if it is already."""
+        settings_module.create(Path(root), force)
+        return cls(root)
+
+    # --- Building -----------------------------------------------------------------------
+
+    def index(self, method: IndexMethod = "auto", *, progress: Progress = silent) -> IndexSummary:
+        """Make the index match the input folder; does nothing if it does already.
+
+        Raises InputError, IndexingError, StorageError or UnavailableError; the index published
+        before stays as it is then.
+        """
+        self._check_index_method(method)
+        from graphrag.indexer.pipeline import Pipeline
+
+        pipeline = Pipeline(self.settings, self._embedder, self._store, progress)
+        return pipeline.run(self.root / self.settings.input.dir)
+
+    async def aindex(self, method: IndexMethod = "auto", *, progress: Progress = silent) -> IndexSummary:
+        """`index`, without blocking the event loop."""
+        return await asyncio.to_thread(self.index, method, progress=progress)
+
+    def import_parquet(self, folder: str | Path, *, progress: Progress = silent) -> IndexSummary:
+        """Replace the index by one that Microsoft GraphRAG 3.x wrote as parquet files.
+
+        Its vectors, if any, were made by a model that questions cannot be asked with here; all
+        are made anew. Raises InterchangeError, StorageError or IndexingError.
+        """
+        from graphrag.indexer.importing import adopt
+        from graphrag.indexer.pipeline import Pipeline
+        from graphrag.storage.interchange import read_parquet
+
+        return adopt(read_parquet(Path(folder)), Pipeline(self.settings, self._embedder, self._store, progress))
+
+    # --- Asking -------------------------------------------------------------------------
+
+    def query(self, question: str, method: QueryMethod | None = None) -> Answer:
+        """Answer a question from the index, every sentence with its citation.
+
+        `method` None is the one in the settings (`auto`: chosen by the question, and
+        `Answer.route` says why). Raises QueryError, IndexNotFoundError, IndexMismatchError.
+        """
+        started = time.monotonic()
+        tools = self._tools()
+        chosen, route = self._route(_checked(question), method or self.settings.query.method, tools)
+        answer = _methods()[chosen](tools, question)
+        return replace(answer, route=route, usage=Usage(seconds=round(time.monotonic() - started, 3)))
+
+    async def aquery(self, question: str, method: QueryMethod | None = None) -> Answer:
+        """`query`, without blocking the event loop."""
+        return await asyncio.to_thread(self.query, question, method)
+
+    def retrieve(self, question: str, k: int = 10, method: RetrievalMethod = "local") -> list[RetrievedUnit]:
+        """The k best text units for a question, best first, without an answer.
+
+        `local` ranks by the graph, `basic` by hybrid search alone. Raises as `query` does.
+        """
+        if method not in ("local", "basic"):
+            raise QueryError(f"unknown retrieval method '{method}': use local or basic")
+        if k < 1:
+            raise QueryError(f"k must be at least 1, not {k}")
+        retriever = self._tools().retriever
+        if method == "basic":
+            return retriever.units(retriever.hybrid("text_units", _checked(question), k))
+        return retriever.units(retriever.local(_checked(question), k).text_units)
+
+    async def aretrieve(self, question: str, k: int = 10, method: RetrievalMethod = "local") -> list[RetrievedUnit]:
+        """`retrieve`, without blocking the event loop."""
+        return await asyncio.to_thread(self.retrieve, question, k, method)
+
+    # --- Looking inside -----------------------------------------------------------------
+
+    def table(self, name: str) -> "pa.Table":
+        """A table of the index as Arrow, with its columns of `docs/reference/tables.md`."""
+        return self._reader().table(name)
+
+    def dataframe(self, name: str) -> "pd.DataFrame":
+        """A table of the index as pandas. Needs the extra `pandas`."""
+        if find_spec("pandas") is None:
+            raise MissingDependencyError("GraphRAG.dataframe", "pandas")
+        return self.table(name).to_pandas()  # pyright: ignore[reportUnknownMemberType]
+
+    def graph(self) -> "nx.Graph[str]":
+        """The knowledge graph: a node an entity (by title), an edge a relationship."""
+        from graphrag.storage.interchange import to_networkx
+
+        return to_networkx(self._reader())
+
+    def export_parquet(self, folder: str | Path) -> dict[str, int]:
+        """Write the tables as Microsoft GraphRAG 3.x does; returns the rows of each."""
+        from graphrag.storage.interchange import export_parquet
+
+        return export_parquet(self._reader(), Path(folder))
+
+    def export_graphml(self, path: str | Path) -> None:
+        """Write the knowledge graph as GraphML."""
+        from graphrag.storage.interchange import export_graphml
+
+        export_graphml(self._reader(), Path(path))
+
+    # --- Within -------------------------------------------------------------------------
+
+    def _check_index_method(self, method: IndexMethod) -> None:
+        if method not in ("auto", "standard", "fast"):
+            raise QueryError(f"unknown indexing method '{method}': use auto, standard or fast")
+        if method == "standard" or (method == "auto" and self.settings.llm.provider != "none"):
+            raise UnavailableError(
+                "indexing with a language model is not in this version: use --method fast, which needs none"
+            )
+
+    def _route(self, question: str, method: str, tools: "Tools") -> tuple[Method, str]:
+        from graphrag.query.routing import route
+
+        if method == "auto":
+            return route(question, tools.retriever)
+        methods = _methods()
+        for name in methods:
+            if method == name:
+                return name, ""
+        raise QueryError(f"unknown query method '{method}': use auto, {', '.join(methods)}")
+
+    def _reader(self) -> Reader:
+        return self._tools().retriever.reader
+
+    def _tools(self) -> "Tools":
+        """What queries need, for the build that is published now."""
+        with self._opening:
+            current = self._store.current()
+            if self._opened is None or self._opened[0] != current:
+                reader = self._store.open()
+                self._check_model(reader.build)
+                self._opened = reader.build, self._make_tools(reader)
+            return self._opened[1]
+
+    def _make_tools(self, reader: Reader) -> "Tools":
+        from graphrag.query.answering import ExtractiveAnswerer
+        from graphrag.query.context import Tools
+        from graphrag.query.retrieval import Retriever
+
+        retriever = Retriever(reader, self._embedder, self.settings.query.local)
+        return Tools(retriever, ExtractiveAnswerer(self._embedder), self._embedder, self.settings.query)
+
+    def _check_model(self, build: Build) -> None:
+        model = self._embedder
+        if (build.embedding_model, build.dimensions) != (model.name, model.dimensions):
+            raise IndexMismatchError(
+                f"the index was made with the embedding model {build.embedding_model} ({build.dimensions} dimensions), "
+                f"the settings say {model.name} ({model.dimensions}): run `graphrag index` to make it anew, "
+                "or set the model back"
+            )
+
+
+def _checked(question: str) -> str:
+    if not question.strip():
+        raise QueryError("the question is empty")
+    return question
+
+
+def _methods() -> "Mapping[Method, Callable[[Tools, str], Answer]]":
+    from graphrag.query import basic, drift_search, global_search, local_search
+
+    return {
+        "local": local_search.search,
+        "global": global_search.search,
+        "drift": drift_search.search,
+        "basic": basic.search,
+    }

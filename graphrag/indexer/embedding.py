@@ -1,0 +1,78 @@
+"""Embed what is searched: text units, facts, entities and reports.
+
+What is embedded is a little more than what is stored: a passage with its title and headings, a
+fact with the names that its sentence leaves out. A vector then says what its text is about even
+where the text does not (contextual retrieval).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from graphrag.language import fold
+from graphrag.models.base import Embedder
+from graphrag.progress import Progress
+from graphrag.records import Document, Entity, Fact, Index, TextUnit
+from graphrag.storage.schema import Searchable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BATCH = 128
+DESCRIPTION_CHARACTERS = 200
+"""As much of an entity's description as its vector is made from."""
+
+
+def of_facts(facts: Sequence[Fact], entities: Sequence[Entity], embedder: Embedder, progress: Progress) -> Searchable:
+    """The facts as searches see them."""
+    texts = list(_fact_texts(facts, entities))
+    return Searchable(texts, _embed(texts, embedder, progress, "Embedding facts"))
+
+
+def of_rest(index: Index, embedder: Embedder, progress: Progress) -> dict[str, Searchable]:
+    """Text units, entities and reports as searches see them, by table."""
+    units = list(_text_unit_texts(index.text_units, index.documents))
+    entities = [f"{e.title}: {e.description[:DESCRIPTION_CHARACTERS]}" for e in index.entities]
+    reports = [f"{report.title}. {report.summary}" for report in index.community_reports]
+    return {
+        "text_units": Searchable(units, _embed(units, embedder, progress, "Embedding text units")),
+        "entities": Searchable(
+            [f"{entity.title} {entity.description}" for entity in index.entities],
+            _embed(entities, embedder, progress, "Embedding entities"),
+        ),
+        "community_reports": Searchable(
+            [report.full_content for report in index.community_reports],
+            _embed(reports, embedder, progress, "Embedding reports"),
+        ),
+    }
+
+
+def _embed(texts: Sequence[str], embedder: Embedder, progress: Progress, stage: str) -> "NDArray[np.float32]":
+    """Unit vectors, shape (len(texts), dimensions); a text that occurs twice is embedded once."""
+    import numpy as np
+
+    unique = list(dict.fromkeys(texts))
+    parts = [np.empty((0, embedder.dimensions), dtype=np.float32)]
+    progress(stage, 0, len(unique))
+    for start in range(0, len(unique), BATCH):
+        parts.append(embedder.embed(unique[start : start + BATCH]))
+        progress(stage, min(start + BATCH, len(unique)), len(unique))
+    row = {text: index for index, text in enumerate(unique)}
+    return np.concatenate(parts)[[row[text] for text in texts]]
+
+
+def _text_unit_texts(text_units: Sequence[TextUnit], documents: Sequence[Document]) -> Iterator[str]:
+    """Title, headings and text. A title made from a file name says nothing and is left out."""
+    titles = {document.id: document.title for document in documents if document.titled}
+    for unit in text_units:
+        above = dict.fromkeys(filter(None, [titles.get(unit.document_id), *unit.headings]))
+        yield ". ".join([*above, unit.text])
+
+
+def _fact_texts(facts: Sequence[Fact], entities: Sequence[Entity]) -> Iterator[str]:
+    """The statement, after the names of those of its entities that it does not spell out."""
+    titles = {entity.id: entity.title for entity in entities}
+    for fact in facts:
+        text = fold(fact.text)
+        names = [titles[id_] for id_ in fact.entity_ids if id_ in titles]
+        yield ". ".join([*(name for name in names if fold(name) not in text), fact.text])

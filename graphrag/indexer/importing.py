@@ -1,0 +1,23 @@
+"""Take over an index that another program made: its records as they are, its vectors made here."""
+
+import time
+from dataclasses import replace
+
+from graphrag.indexer import embedding, graph
+from graphrag.indexer.pipeline import Content, Pipeline, summarize
+from graphrag.records import Index, IndexSummary, content_id
+
+METHOD = "import"
+
+
+def adopt(index: Index, pipeline: Pipeline) -> IndexSummary:
+    """Publish an imported index. Its relationships become the facts that searches start from."""
+    started = time.monotonic()
+    with pipeline.store.lock():
+        index = replace(index, facts=graph.state(index.relationships, index.entities))
+        facts = embedding.of_facts(index.facts, index.entities, pipeline.embedder, pipeline.progress)
+        rest = embedding.of_rest(index, pipeline.embedder, pipeline.progress)
+        fingerprint = content_id(METHOD, *(document.id for document in index.documents))
+        return pipeline.publish(
+            Content(index, {"facts": facts, **rest}), fingerprint, summarize(index, METHOD), started
+        )

@@ -1,0 +1,144 @@
+"""Find the recurring things of a collection that no capital letter marks.
+
+What may be such a thing depends on the script; whether it is one is decided by counting:
+
+- English: up to three words after a determiner, ended by a function word or a mark
+  ("the *door knocker* of"), which is where its nouns stand;
+- Korean: a word that carries a particle only nouns take, or several different particles;
+- scripts written without spaces: the longest recurring runs of characters;
+- other scripts without capitals: recurring words.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from graphrag.language import FUNCTION_WORDS, HANGUL, UNSPACED, WORD, Span, fold, without_josa
+
+TOO_COMMON = 0.1
+"""A phrase in more than this share of the sentences says nothing about any of them."""
+_ALWAYS_RARE = 20
+_LONGEST_RUN = 6
+_MAX_WORDS = 3
+_DETERMINERS = frozenset(
+    "a an the his her its their my your our this these those every each no some any of with in for by".split()
+)
+_NOT_LAST = ("ly", "ing", "ed")
+_NOUN_JOSA = frozenset(
+    "을 를 의 에 에서 에게 와 과 으로 로 부터 까지 께서 이다 입니다 에는 에도 에서는 이라는 들은 들이".split()
+)
+_KOREAN_FUNCTION_WORDS = frozenset(
+    "그것 이것 저것 여기 거기 저기 우리 너희 그들 하나 때문 경우 자신 오늘 지금 그때 이때 모두 정도 "
+    "이상 이하 무엇 누구 어디 "
+    "그리고 그러나 하지만 그래서 또한 따라서 매우 가장 함께 다시 통해 위해 대해".split()
+)
+# Hiragana carries the grammar of Japanese; its things are written in the rest.
+_HIRAGANA = re.compile(r"[\u3040-\u309f]+")
+_SENTENCE_MARK = re.compile(r"[^\s\w'’-]")
+
+
+@dataclass(slots=True)
+class PhraseCounts:
+    """In how many sentences each candidate occurs, and what Korean words were seen to carry."""
+
+    sentences: int = 0
+    candidates: Counter[str] = field(default_factory=Counter[str])
+    particles: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict[str, set[str]](set))
+
+    def recurs(self, phrase: str, minimum: int) -> bool:
+        """Whether a candidate occurs often enough to matter and rarely enough to mean something."""
+        count = self.candidates[fold(phrase)]
+        return minimum <= count <= max(_ALWAYS_RARE, TOO_COMMON * self.sentences)
+
+    def is_noun(self, stem: str) -> bool:
+        """Whether a Korean stem carries a particle that only nouns take, or several."""
+        seen = self.particles.get(stem, set[str]())
+        return bool(seen & _NOUN_JOSA) or len(seen) > 1
+
+
+def count_phrases(sentences: Iterable[str]) -> PhraseCounts:
+    """Count the candidates of a collection, sentence by sentence."""
+    counts = PhraseCounts()
+    for sentence in sentences:
+        counts.sentences += 1
+        found = [sentence[span.start : span.end] for span in _candidates(sentence)]
+        counts.candidates.update({fold(candidate) for candidate in found})
+        for word, stem in _korean(sentence):
+            counts.particles[stem.group()].add(word.group()[len(stem.group()) :])
+    return counts
+
+
+def find_key_phrases(sentence: str, counts: PhraseCounts, minimum: int) -> Iterator[Span]:
+    """The key phrases of a sentence; longer before shorter, none inside another."""
+    taken = 0
+    spans = [s for s in _candidates(sentence) if counts.recurs(sentence[s.start : s.end], minimum)]
+    spans += [Span(stem.start(), stem.end()) for _, stem in _korean(sentence) if counts.is_noun(stem.group())]
+    for span in sorted(spans, key=lambda s: (s.start, -s.end)):
+        if span.start >= taken:
+            taken = span.end
+            yield span
+
+
+def _candidates(sentence: str) -> Iterator[Span]:
+    yield from _after_determiners(sentence)
+    for start, end in _unspaced_runs(sentence):
+        for length in range(2, _LONGEST_RUN + 1):
+            for first in range(start, end - length + 1):
+                yield Span(first, first + length)
+    for match in WORD.finditer(sentence):
+        word = match.group()
+        if len(word) > 2 and _has_no_case(word):
+            yield Span(match.start(), match.end())
+
+
+def _unspaced_runs(sentence: str) -> Iterator[tuple[int, int]]:
+    for match in UNSPACED.finditer(sentence):
+        start = match.start()
+        for grammar in _HIRAGANA.finditer(sentence, match.start(), match.end()):
+            yield start, grammar.start()
+            start = grammar.end()
+        yield start, match.end()
+
+
+def _after_determiners(sentence: str) -> Iterator[Span]:
+    """Up to three small content words between a determiner and the end of their phrase."""
+    run: list[re.Match[str]] = []
+    open_ = False
+    for match in WORD.finditer(sentence):
+        gap = sentence[run[-1].end() if run else match.start() : match.start()]
+        if run and _SENTENCE_MARK.search(gap):
+            yield from _phrase(run)
+            run, open_ = [], False
+        word = match.group()
+        if word in FUNCTION_WORDS:
+            yield from _phrase(run)
+            run, open_ = [], word in _DETERMINERS
+        elif open_ and word.islower() and word.isascii() and len(word) > 2:
+            run.append(match)
+        else:
+            run, open_ = [], False
+    yield from _phrase(run)
+
+
+def _phrase(run: list[re.Match[str]]) -> Iterator[Span]:
+    if 1 <= len(run) <= _MAX_WORDS and not run[-1].group().endswith(_NOT_LAST):
+        yield Span(run[0].start(), run[-1].end())
+
+
+def _korean(sentence: str) -> Iterator[tuple[re.Match[str], re.Match[str]]]:
+    """The Korean words of two or more syllables, each with its stem as a match at its place."""
+    for word in WORD.finditer(sentence):
+        if HANGUL.search(word.group()):
+            stem = without_josa(word.group())
+            if len(stem) > 1 and stem not in _KOREAN_FUNCTION_WORDS:
+                matched = re.compile(re.escape(stem)).match(sentence, word.start())
+                if matched:
+                    yield word, matched
+
+
+def _has_no_case(word: str) -> bool:
+    letter = word[0]
+    return (
+        letter.isalpha() and letter.lower() == letter.upper() and not HANGUL.search(word) and not UNSPACED.search(word)
+    )

@@ -1,0 +1,80 @@
+"""From the passages that a method found to the statements of an answer.
+
+Without a language model an answer is extractive: the sentences that answer best, word for word.
+A sentence is worth how near it is to the question in meaning and in words; each further one also
+what it adds to those chosen before.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from graphrag.language import FUNCTION_WORDS, search_terms
+from graphrag.models.base import Embedder
+from graphrag.query.citing import Evidence, Statement, passages
+from graphrag.records import RetrievedUnit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+WORD_WEIGHT = 0.6
+"""Of the share of the question's words, against a cosine of 1 for meaning."""
+NOVELTY = 0.4
+"""How much of a sentence's worth is lost to its likeness to those chosen before."""
+SHORTEST = 3
+"""Words; less is a heading or a cry."""
+
+
+class Answerer(Protocol):
+    """Answers a question from passages."""
+
+    def answer(self, question: str, units: Sequence[RetrievedUnit], limit: int) -> list[Statement]:
+        """At most `limit` statements, each with its evidence in `units`; best first."""
+        ...
+
+
+class ExtractiveAnswerer:
+    """Answers with sentences of the passages themselves; needs no language model."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    def answer(self, question: str, units: Sequence[RetrievedUnit], limit: int) -> list[Statement]:
+        """The sentences that answer best. Those of one passage stand together, in its order."""
+        candidates = [passage for unit in units for passage in passages(unit) if _is_sentence(passage)]
+        if not candidates:
+            return []
+        texts = [f"{passage.unit.document_title}. {passage.quote}" for passage in candidates]
+        vectors = self._embedder.embed([question, *texts])
+        worth = vectors[1:] @ vectors[0] + WORD_WEIGHT * _shared_words(question, candidates)
+        chosen = _diverse(vectors[1:], worth, limit)
+        first = {candidates[index].unit.text_unit_id: place for place, index in reversed(list(enumerate(chosen)))}
+        chosen.sort(key=lambda index: (first[candidates[index].unit.text_unit_id], candidates[index].start))
+        return [Statement(candidates[i].quote, (candidates[i],), float(worth[i])) for i in chosen]
+
+
+def _is_sentence(passage: Evidence) -> bool:
+    return len(search_terms(passage.quote).split()) >= SHORTEST and not passage.quote.startswith(("#", "="))
+
+
+def _shared_words(question: str, candidates: Sequence[Evidence]) -> "NDArray[np.float64]":
+    """For each candidate the share of the question's words that it has too, 0 to 1."""
+    import numpy as np
+
+    asked = set(search_terms(question).split()) - FUNCTION_WORDS
+    found = [len(asked & set(search_terms(passage.quote).split())) for passage in candidates]
+    return np.array(found) / max(len(asked), 1)
+
+
+def _diverse(vectors: "NDArray[np.float32]", worth: "NDArray[np.float64]", limit: int) -> list[int]:
+    """Maximal marginal relevance (Carbonell and Goldstein 1998): best first."""
+    import numpy as np
+
+    chosen: list[int] = []
+    likeness = np.zeros(len(vectors))
+    for _ in range(min(limit, len(vectors))):
+        gains = worth - NOVELTY * likeness
+        gains[chosen] = -np.inf
+        chosen.append(int(gains.argmax()))
+        likeness = np.maximum(likeness, vectors @ vectors[chosen[-1]])
+    return chosen

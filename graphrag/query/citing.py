@@ -1,0 +1,110 @@
+"""Evidence: where in the collection a statement stands, and how an answer says so.
+
+A citation is only ever made from a place that was found in a text unit: its quote is that text,
+character by character.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from graphrag.language import sentences
+from graphrag.models.base import Embedder
+from graphrag.records import Citation, RetrievedUnit
+
+DATA_REFERENCE = re.compile(r"\s*\[Data:[^\]]*\]")
+"""How reports written for (or by) a model name their sources inside a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage of a text unit: ``unit.text[start:end]``."""
+
+    unit: RetrievedUnit
+    start: int
+    end: int
+
+    @property
+    def quote(self) -> str:
+        """The passage itself."""
+        return self.unit.text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence of an answer, what it rests on, and how much it is worth to the question."""
+
+    text: str
+    evidence: tuple[Evidence, ...]
+    score: float
+
+
+def passages(unit: RetrievedUnit) -> Iterator[Evidence]:
+    """The sentences of a text unit, without the white space around them."""
+    for span in sentences(unit.text):
+        raw = unit.text[span.start : span.end]
+        bare = raw.strip()
+        if bare:
+            start = span.start + raw.index(bare)
+            yield Evidence(unit, start, start + len(bare))
+
+
+def locate(text: str, units: Sequence[RetrievedUnit]) -> Evidence | None:
+    """The first place where a text stands word for word; white space may differ."""
+    words = text.split()
+    pattern = re.compile(r"\s+".join(map(re.escape, words))) if words else None
+    for unit in units:
+        match = pattern.search(unit.text) if pattern else None
+        if match:
+            return Evidence(unit, match.start(), match.end())
+    return None
+
+
+def support(text: str, units: Sequence[RetrievedUnit], embedder: Embedder) -> Evidence | None:
+    """Where a text stands word for word, else the sentence nearest to it in meaning."""
+    found = locate(text, units)
+    candidates = [] if found else [passage for unit in units for passage in passages(unit)]
+    if not candidates:
+        return found
+    vectors = embedder.embed([text, *(passage.quote for passage in candidates)])
+    return candidates[int((vectors[1:] @ vectors[0]).argmax())]
+
+
+class Numbering:
+    """Gives each piece of evidence its number, in the order in which they are first cited."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, int, int], int] = {}
+        self._cited: list[Evidence] = []
+
+    def marks(self, statement: Statement) -> tuple[int, ...]:
+        """The numbers of a statement's evidence; a place cited before keeps its number."""
+        return tuple(map(self._mark, statement.evidence))
+
+    def _mark(self, evidence: Evidence) -> int:
+        place = (evidence.unit.text_unit_id, evidence.start, evidence.end)
+        if place not in self._numbers:
+            self._cited.append(evidence)
+        return self._numbers.setdefault(place, len(self._cited))
+
+    def prose(self, statements: Sequence[Statement]) -> str:
+        """The statements, a line each, with marks `[1]` for their evidence."""
+        lines = [(" ".join(statement.text.split()), self.marks(statement)) for statement in statements]
+        return "\n".join(" ".join([text, *(f"[{mark}]" for mark in marks)]) for text, marks in lines)
+
+    def citations(self) -> tuple[Citation, ...]:
+        """Every citation numbered so far, in order."""
+        return tuple(_citation(evidence, mark) for mark, evidence in enumerate(self._cited, start=1))
+
+
+def _citation(evidence: Evidence, mark: int) -> Citation:
+    return Citation(
+        number=mark,
+        document_title=evidence.unit.document_title,
+        document_id=evidence.unit.document_id,
+        source_id=evidence.unit.source_id,
+        text_unit_id=evidence.unit.text_unit_id,
+        start=evidence.start,
+        end=evidence.end,
+        quote=evidence.quote,
+    )
