@@ -134,6 +134,10 @@ class GraphRAG:
 
     def table(self, name: str) -> "pa.Table":
         """A table of the index as Arrow, with its columns of `docs/reference/tables.md`."""
+        from graphrag.storage.schema import TABLES
+
+        if name not in TABLES:
+            raise QueryError(f"unknown table '{name}': use {', '.join(TABLES)}")
         return self._reader().table(name)
 
     def dataframe(self, name: str) -> "pd.DataFrame":

@@ -48,7 +48,8 @@ def print_answer(answer: "Answer", verbose: bool) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    # In a pipe every sentence is one line, however long.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 1_000_000)
     if answer.route:
         note(f"Method {answer.method}: {answer.route}.")
     console.print(Text(answer.text))

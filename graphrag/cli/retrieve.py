@@ -60,12 +60,15 @@ def retrieve(
 
 
 def _read(path: Path) -> Iterator[tuple[object, str]]:
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if line.strip():
             try:
-                item = json.loads(line)
-                yield item.get("id", number), str(item["question"])
-            except (ValueError, KeyError, AttributeError):
+                match json.loads(line):
+                    case {"question": str(question), **rest}:
+                        yield rest.get("id", number), question
+                    case _:
+                        raise ValueError
+            except ValueError:
                 raise QueryError(f'{path}, line {number}: not a JSON object with a "question"') from None
 
 

@@ -68,15 +68,17 @@ def _adjacency(graph: Graph) -> "csr_array":
 
 
 def _loners(graph: Graph) -> Iterator[tuple[int, int]]:
-    """Each entity without a relationship, with the best connected entity of its first text unit."""
+    """Each entity without a relationship, with the best connected entity of one of its text units:
+    the first by id, so that the order of the input has no say."""
     host: dict[str, int] = {}
     for index, entity in enumerate(graph.entities):
         for unit in entity.text_unit_ids:
             if unit not in host or entity.degree > graph.entities[host[unit]].degree:
                 host[unit] = index
     for index, entity in enumerate(graph.entities):
-        if not entity.degree and entity.text_unit_ids and host[entity.text_unit_ids[0]] != index:
-            yield index, host[entity.text_unit_ids[0]]
+        chosen = host[min(entity.text_unit_ids)] if entity.text_unit_ids else index
+        if not entity.degree and chosen != index:
+            yield index, chosen
 
 
 def _split(matrix: "csr_array", settings: CommunitySettings) -> Iterator[_Cluster]:

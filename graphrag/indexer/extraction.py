@@ -72,8 +72,8 @@ def read_sentences(
     Two passes: the collection is counted before any phrase is judged.
     """
     split = [(unit, [unit.text[s.start : s.end] for s in sentences(unit.text)]) for unit in text_units]
-    everything = [sentence for _, group in split for sentence in group]
-    case, counts = count_case(everything), count_phrases(everything)
+    case = count_case(sentence for _, group in split for sentence in group)
+    counts = count_phrases(group for _, group in split)
     topics = _topics(documents, text_units)
     return [
         MentionSentence(

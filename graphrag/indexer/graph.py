@@ -5,6 +5,7 @@ Two names are one entity if `language.fold` makes them equal; the spelling seen 
 shown. A relationship is undirected: its weight is the sum of the weights it was found with.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -156,13 +157,13 @@ class _Node:
 
 @dataclass(slots=True)
 class _Edge:
-    weight: float = 0.0
+    weights: list[float] = field(default_factory=list[float])
     ends: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     descriptions: dict[str, None] = field(default_factory=dict[str, None])
     units: dict[str, None] = field(default_factory=dict[str, None])
 
     def add(self, relationship: ExtractedRelationship, unit: str) -> None:
-        self.weight += relationship.weight
+        self.weights.append(relationship.weight)
         self.ends[fold(relationship.source), fold(relationship.target)] += 1
         self.descriptions[relationship.description] = None
         self.units[unit] = None
@@ -176,7 +177,7 @@ class _Edge:
             source=titles[source],
             target=titles[target],
             description=_join(self.descriptions, max_descriptions),
-            weight=self.weight,
+            weight=math.fsum(self.weights),  # exact, so that their order has no say
             combined_degree=degrees[source] + degrees[target],
             text_unit_ids=tuple(self.units),
             human_readable_id=position,

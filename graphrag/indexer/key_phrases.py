@@ -7,11 +7,15 @@ What may be such a thing depends on the script; whether it is one is decided by 
 - Korean: a word that carries a particle only nouns take, or several different particles;
 - scripts written without spaces: the longest recurring runs of characters;
 - other scripts without capitals: recurring words.
+
+A single word must also be bursty: a thing that a text is about comes in clusters, while "hand" and
+"time" are spread evenly (residual IDF, Church and Gale 1995).
 """
 
+import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from graphrag.language import FUNCTION_WORDS, HANGUL, UNSPACED, WORD, Span, fold, without_josa
@@ -19,6 +23,10 @@ from graphrag.language import FUNCTION_WORDS, HANGUL, UNSPACED, WORD, Span, fold
 TOO_COMMON = 0.1
 """A phrase in more than this share of the sentences says nothing about any of them."""
 _ALWAYS_RARE = 20
+BURSTY = 0.3
+"""Bits of residual IDF that make a word a topic."""
+_FEW_UNITS = 20
+"""With fewer text units, clusters cannot be told from chance."""
 _LONGEST_RUN = 6
 _MAX_WORDS = 3
 _DETERMINERS = frozenset(
@@ -40,16 +48,27 @@ _SENTENCE_MARK = re.compile(r"[^\s\w'’-]")
 
 @dataclass(slots=True)
 class PhraseCounts:
-    """In how many sentences each candidate occurs, and what Korean words were seen to carry."""
+    """How often each candidate occurs, and what Korean words were seen to carry."""
 
+    units: int = 0
     sentences: int = 0
     candidates: Counter[str] = field(default_factory=Counter[str])
+    """In how many sentences each candidate occurs."""
+    spread: Counter[str] = field(default_factory=Counter[str])
+    """In how many text units."""
     particles: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict[str, set[str]](set))
 
     def recurs(self, phrase: str, minimum: int) -> bool:
         """Whether a candidate occurs often enough to matter and rarely enough to mean something."""
-        count = self.candidates[fold(phrase)]
-        return minimum <= count <= max(_ALWAYS_RARE, TOO_COMMON * self.sentences)
+        key = fold(phrase)
+        count = self.candidates[key]
+        if not minimum <= count <= max(_ALWAYS_RARE, TOO_COMMON * self.sentences):
+            return False
+        return " " in key or self.units < _FEW_UNITS or self._residual_idf(key) >= BURSTY
+
+    def _residual_idf(self, key: str) -> float:
+        expected = 1 - math.exp(-self.candidates[key] / self.units)
+        return math.log2(self.units * expected / self.spread[key])
 
     def is_noun(self, stem: str) -> bool:
         """Whether a Korean stem carries a particle that only nouns take, or several."""
@@ -57,14 +76,17 @@ class PhraseCounts:
         return bool(seen & _NOUN_JOSA) or len(seen) > 1
 
 
-def count_phrases(sentences: Iterable[str]) -> PhraseCounts:
-    """Count the candidates of a collection, sentence by sentence."""
+def count_phrases(units: Iterable[Sequence[str]]) -> PhraseCounts:
+    """Count the candidates of a collection, given the sentences of each text unit."""
     counts = PhraseCounts()
-    for sentence in sentences:
-        counts.sentences += 1
-        found = [sentence[span.start : span.end] for span in _candidates(sentence)]
-        counts.candidates.update({fold(candidate) for candidate in found})
-        for word, stem in _korean(sentence):
+    for sentences in units:
+        counts.units += 1
+        counts.sentences += len(sentences)
+        found = [{fold(sentence[s.start : s.end]) for s in _candidates(sentence)} for sentence in sentences]
+        for candidates in found:
+            counts.candidates.update(candidates)
+        counts.spread.update(set[str]().union(*found))
+        for word, stem in (pair for sentence in sentences for pair in _korean(sentence)):
             counts.particles[stem.group()].add(word.group()[len(stem.group()) :])
     return counts
 

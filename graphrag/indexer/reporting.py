@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphrag.indexer.graph import Graph
+from graphrag.ranking import diverse
 from graphrag.records import Community, Entity, Fact, Finding, Report, TextUnit, content_id
 from graphrag.settings import ReportSettings
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NOVELTY = 0.4
-"""How much of a sentence's score is lost to its likeness to those chosen before."""
+"""What a sentence loses that repeats one chosen before; the most central is worth 1."""
 SUMMARY_SENTENCES = 2
-SENTENCE_WORDS = (6, 60)
+SENTENCE_WORDS = (6, 40)
 """A sentence outside these bounds says too little, or is a list."""
 
 
@@ -68,14 +69,8 @@ def _central(named: dict[int, int], facts: Sequence[Fact], vectors: "NDArray[np.
     weights = np.array([named[position] * _substance(facts[position].text) for position in sorted(named)])
     rows = vectors[positions]
     centre = weights @ rows
-    scores = (rows @ (centre / (np.linalg.norm(centre) or 1.0)) + 1) * np.log1p(weights)
-    chosen: list[int] = []
-    likeness = np.zeros(len(positions))
-    for _ in range(min(limit, len(positions))):
-        gains = scores * (1 - NOVELTY * likeness)
-        gains[chosen] = -np.inf
-        chosen.append(int(gains.argmax()))
-        likeness = np.maximum(likeness, rows @ rows[chosen[-1]])
+    centrality = (rows @ (centre / (np.linalg.norm(centre) or 1.0)) + 1) * np.log1p(weights)
+    chosen = diverse(rows, centrality / centrality.max(), limit, NOVELTY)
     return sorted(int(positions[index]) for index in chosen)
 
 
@@ -97,7 +92,7 @@ def _report(community: Community, members: Sequence[Entity], chosen: Sequence[Fa
     rating = f"Mentioned in {units} of {total} text units."
     content = _markdown(title, summary, findings)
     return Report(
-        id=content_id("report", community.id, content),
+        id=content_id("report", community.id, *sorted(fact.id for fact in chosen)),
         community=community.community,
         level=community.level,
         parent=community.parent,

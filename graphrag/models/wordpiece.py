@@ -57,8 +57,8 @@ def _clean(text: str) -> str:
     """Control characters gone, Han characters apart, accents stripped, lower case."""
     kept = "".join(" " if c in "\t\n\r" else c for c in text if c in "\t\n\r" or _is_visible(c))
     spaced = _CJK.sub(r" \1 ", kept)
-    bare = (c for c in unicodedata.normalize("NFD", spaced) if unicodedata.category(c) != "Mn")
-    return "".join(bare).lower()
+    # Character by character: str.lower() knows the final sigma of Greek, BERT's vocabulary does not.
+    return "".join(c.lower() for c in unicodedata.normalize("NFD", spaced) if unicodedata.category(c) != "Mn")
 
 
 def _is_visible(character: str) -> bool:

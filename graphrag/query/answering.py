@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from graphrag.language import FUNCTION_WORDS, search_terms
 from graphrag.models.base import Embedder
 from graphrag.query.citing import Evidence, Statement, passages
+from graphrag.ranking import diverse
 from graphrag.records import RetrievedUnit
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class ExtractiveAnswerer:
         texts = [f"{passage.unit.document_title}. {passage.quote}" for passage in candidates]
         vectors = self._embedder.embed([question, *texts])
         worth = vectors[1:] @ vectors[0] + WORD_WEIGHT * _shared_words(question, candidates)
-        chosen = _diverse(vectors[1:], worth, limit)
+        chosen = diverse(vectors[1:], worth, limit, NOVELTY)
         first = {candidates[index].unit.text_unit_id: place for place, index in reversed(list(enumerate(chosen)))}
         chosen.sort(key=lambda index: (first[candidates[index].unit.text_unit_id], candidates[index].start))
         return [Statement(candidates[i].quote, (candidates[i],), float(worth[i])) for i in chosen]
@@ -64,17 +65,3 @@ def _shared_words(question: str, candidates: Sequence[Evidence]) -> "NDArray[np.
     asked = set(search_terms(question).split()) - FUNCTION_WORDS
     found = [len(asked & set(search_terms(passage.quote).split())) for passage in candidates]
     return np.array(found) / max(len(asked), 1)
-
-
-def _diverse(vectors: "NDArray[np.float32]", worth: "NDArray[np.float64]", limit: int) -> list[int]:
-    """Maximal marginal relevance (Carbonell and Goldstein 1998): best first."""
-    import numpy as np
-
-    chosen: list[int] = []
-    likeness = np.zeros(len(vectors))
-    for _ in range(min(limit, len(vectors))):
-        gains = worth - NOVELTY * likeness
-        gains[chosen] = -np.inf
-        chosen.append(int(gains.argmax()))
-        likeness = np.maximum(likeness, vectors @ vectors[chosen[-1]])
-    return chosen

@@ -77,8 +77,8 @@ def _primer(tools: Tools, question: str) -> tuple[_Node, list[RankedFinding]]:
     """What the reports nearest to the question say, and the entities they are about."""
     retriever = tools.retriever
     reports = retriever.hybrid("community_reports", question, tools.settings.drift.reports)
-    ranked = findings.of_reports(retriever, [hit.id for hit in reports], question, tools.embedder)
-    statements = findings.state(ranked[:PRIMER_FINDINGS], retriever, tools.embedder)
+    ranked = findings.choose(tools, question, [hit.id for hit in reports], PRIMER_FINDINGS)
+    statements = findings.state(tools, ranked)
     local = retriever.local(question, tools.settings.local.k)
     raised = dict.fromkeys([*(hit.id for hit in local.entities), *_members(tools, ranked)])
     return _Node(question, statements, local.text_units, tuple(raised)), ranked

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphrag.models.base import Embedder
 from graphrag.query.citing import DATA_REFERENCE, Statement, support
-from graphrag.query.retrieval import Retriever
+from graphrag.query.context import Tools
+from graphrag.ranking import diverse
 from graphrag.records import ContextItem
 from graphrag.storage.base import Hit
 
 COLUMNS = ["id", "community", "title", "rank", "findings", "finding_text_unit_ids"]
+HIGHEST_RANK = 10
+NOVELTY = 0.4
+"""What a finding loses that repeats one chosen before, against a cosine of 1 for likeness."""
 MOST_SOURCES = 20
 """Text units looked through for the evidence of one finding."""
 
@@ -24,26 +27,29 @@ class RankedFinding:
     report_title: str
     text: str
     text_unit_ids: tuple[str, ...]
-    rank: float
-    """Importance of the report, 0 to 10."""
     score: float
     """Cosine similarity to the question."""
 
 
-def of_reports(
-    retriever: Retriever, report_ids: Sequence[str], question: str, embedder: Embedder
+def choose(
+    tools: Tools, question: str, report_ids: Sequence[str], limit: int, importance: float = 0.0
 ) -> list[RankedFinding]:
-    """All findings of some reports, most like the question first; the same text is kept once."""
-    rows = retriever.reader.rows("community_reports", report_ids, COLUMNS).to_pylist()
+    """At most `limit` findings of some reports: like the question, unlike each other, best first.
+
+    `importance` is what the most important report adds to its findings, against a cosine of 1.
+    """
+    import numpy as np
+
+    rows = tools.retriever.reader.rows("community_reports", report_ids, COLUMNS).to_pylist()
     found = {text: (row, units) for row in reversed(rows) for text, units in _findings(row)}
-    if not found:
-        return []
-    scores = embedder.embed(list(found)) @ retriever.vector(question)
+    vectors = tools.embedder.embed([question, *found])
+    likeness = vectors[1:] @ vectors[0]
+    worth = likeness + np.array([importance * (row["rank"] or 0) / HIGHEST_RANK for row, _ in found.values()])
     ranked = [
-        RankedFinding(row["id"], row["community"], row["title"], text, tuple(units), row["rank"] or 0.0, float(score))
-        for (text, (row, units)), score in zip(found.items(), scores, strict=True)
+        RankedFinding(row["id"], row["community"], row["title"], text, tuple(units), float(score))
+        for (text, (row, units)), score in zip(found.items(), likeness, strict=True)
     ]
-    return sorted(ranked, key=lambda finding: (-finding.score, finding.text))
+    return [ranked[index] for index in diverse(vectors[1:], worth, limit, NOVELTY)]
 
 
 def _findings(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
@@ -51,12 +57,12 @@ def _findings(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return [(text, units) for text, units in zip(texts, report["finding_text_unit_ids"], strict=True) if text]
 
 
-def state(findings: Sequence[RankedFinding], retriever: Retriever, embedder: Embedder) -> list[Statement]:
+def state(tools: Tools, findings: Sequence[RankedFinding]) -> list[Statement]:
     """Findings as statements, each with the place in its text units that bears it out best."""
     statements: list[Statement] = []
     for finding in findings:
-        units = retriever.units([Hit(unit, finding.score) for unit in finding.text_unit_ids[:MOST_SOURCES]])
-        evidence = support(finding.text, units, embedder)
+        units = tools.retriever.units([Hit(unit, finding.score) for unit in finding.text_unit_ids[:MOST_SOURCES]])
+        evidence = support(finding.text, units, tools.embedder)
         if evidence:
             statements.append(Statement(finding.text, (evidence,), finding.score))
     return statements

@@ -2,36 +2,27 @@
 
 Reports are ranked by vector, by full text and by their importance, and the three fused; their
 findings by likeness and by the report's importance: a question about everything is like no
-finding in particular, and then importance decides. An answer takes one finding of a community
-before the second of any.
+finding in particular, and then importance decides.
 """
-
-from collections.abc import Sequence
 
 from graphrag.query import findings
 from graphrag.query.context import Tools, answer
-from graphrag.query.findings import RankedFinding
 from graphrag.query.retrieval import DEPTH, fuse
 from graphrag.records import Answer
 from graphrag.storage.base import Hit
 
 REPORTS = 20
 """Reports whose findings are read."""
-
-
 IMPORTANCE = 0.4
 """What the most important report adds to its findings, against a cosine of 1 for likeness."""
 
 
 def search(tools: Tools, question: str) -> Answer:
     """Answer from the findings of the reports that matter most to the question."""
-    retriever = tools.retriever
-    rankings = [retriever.hybrid("community_reports", question, DEPTH), _by_importance(tools)]
+    rankings = [tools.retriever.hybrid("community_reports", question, DEPTH), _by_importance(tools)]
     reports = [hit.id for hit in fuse(rankings)[:REPORTS]]
-    ranked = findings.of_reports(retriever, reports, question, tools.embedder)
-    ranked.sort(key=lambda finding: -(finding.score + IMPORTANCE * finding.rank / 10))
-    chosen = _spread(ranked)[: tools.settings.global_.k]
-    statements = findings.state(chosen[: tools.settings.sentences], retriever, tools.embedder)
+    chosen = findings.choose(tools, question, reports, tools.settings.global_.k, IMPORTANCE)
+    statements = findings.state(tools, chosen[: tools.settings.sentences])
     return answer(question, "global", statements, findings.items(chosen))
 
 
@@ -39,13 +30,3 @@ def _by_importance(tools: Tools) -> list[Hit]:
     table = tools.retriever.reader.table("community_reports", ["id", "rank"])
     hits = [Hit(row["id"], row["rank"] or 0.0) for row in table.to_pylist()]
     return sorted(hits, key=lambda hit: (-hit.score, hit.id))[:DEPTH]
-
-
-def _spread(ranked: Sequence[RankedFinding]) -> list[RankedFinding]:
-    """The first finding of every community, then the second of every one, and so on."""
-    turn: dict[int, int] = {}
-    turns: list[tuple[int, int, RankedFinding]] = []
-    for place, finding in enumerate(ranked):
-        turn[finding.community] = turn.get(finding.community, -1) + 1
-        turns.append((turn[finding.community], place, finding))
-    return [finding for _, _, finding in sorted(turns, key=lambda item: item[:2])]

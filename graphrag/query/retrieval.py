@@ -54,7 +54,7 @@ def vectors_of(rows: "pa.Table") -> "NDArray[np.float32]":
     """The column `vector` of some rows as a matrix, shape (rows, dimensions)."""
     import numpy as np
 
-    return np.array(rows["vector"].to_pylist(), dtype=np.float32).reshape(len(rows), -1)
+    return np.array(rows["vector"].to_pylist(), dtype=np.float32).reshape(len(rows), rows["vector"].type.list_size)
 
 
 class Retriever:
@@ -163,11 +163,9 @@ class Retriever:
 
 def _shares(hits: Sequence[Hit]) -> list[float]:
     """Scores scaled to 0..1 within their list, then squared: the first hits count most."""
-    if not hits:
-        return []
-    low = min(hit.score for hit in hits)
-    width = max(hit.score for hit in hits) - low or 1.0
-    return [((hit.score - low) / width) ** 2 for hit in hits]
+    scores = [hit.score for hit in hits]
+    low, high = min(scores, default=0.0), max(scores, default=0.0)
+    return [((score - low) / (high - low)) ** 2 if high > low else 1.0 for score in scores]
 
 
 def _best(ids: list[str], scores: "NDArray[np.float64]", k: int) -> list[Hit]:
