@@ -16,7 +16,7 @@ TOKEN = re.compile(r"(?:[^\W\d_]\.)+(?=\s|$|[^\w])|[^\W_]+(?:[.'’\-–&][^\W_]
 # Words that may stand inside a name but never begin or end it.
 CONNECTORS = frozenset(
     "of the de la le les du des del della di da do dos das van von der den ter zu zum al el ibn bin y e "
-    "und et for in on".split()
+    "und et for".split()
 )
 HONORIFICS = frozenset("mr mrs ms dr st sir prof rev lt col gen capt messrs jr".split())
 MAX_WORDS = 8
@@ -85,8 +85,6 @@ def _adjoin(sentence: str, left: re.Match[str], right: re.Match[str]) -> bool:
     gap = sentence[left.end() : right.start()]
     if gap == ". ":
         return left.group().casefold() in HONORIFICS or len(left.group()) == 1
-    if left.group() in ("in", "on") and right.group()[0].isdigit():
-        return False
     return bool(_BETWEEN.fullmatch(gap)) and not left.group().endswith(("'s", "’s"))
 
 

@@ -45,9 +45,8 @@ def index(options: Common, method: "IndexMethod") -> None:
 
 def report(summary: "IndexSummary", as_json: bool) -> None:
     """Print what a build did."""
-    for notice in summary.notices:
-        output.note(f"Note: {notice}")
-    output.print_failures(summary.failures)
+    output.print_some([f"Note: {notice}" for notice in summary.notices])
+    output.print_some([f"Failed ({failure.stage}): {failure.item}: {failure.reason}" for failure in summary.failures])
     if as_json:
         output.print_json(asdict(summary))
     elif not summary.changed:

@@ -30,10 +30,20 @@ for command in (init, index, query, retrieve, export, import_):
 
 
 def main() -> None:
-    """Run the command line. One line on stderr and exit code 1 for whatever goes wrong."""
+    """Run the command line. One line on stderr and exit code 1 for whatever goes wrong, 2 if the
+    command itself is wrong."""
     debug = "--debug" in sys.argv
     try:
-        cli()
+        cli(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        hint = f" Try '{context.command_path} --help'." if context else ""
+        _fail(error.format_message() + hint, debug, error.exit_code)
+    except click.Abort:
+        _fail("interrupted", debug)
     except GraphRAGError as error:
         _fail(str(error), debug)
     except OSError as error:
@@ -42,8 +52,8 @@ def main() -> None:
         _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", debug)
 
 
-def _fail(message: str, debug: bool) -> None:
+def _fail(message: str, debug: bool, exit_code: int = 1) -> None:
     if debug:
         traceback.print_exc()
     click.echo(f"Error: {' '.join(message.split())}", err=True)
-    sys.exit(1)
+    sys.exit(exit_code)

@@ -11,7 +11,10 @@ import click
 
 if TYPE_CHECKING:
     from graphrag.progress import Progress
-    from graphrag.records import Answer, Citation, Failure, Step
+    from graphrag.records import Answer, Citation, Step
+
+
+MOST_LINES = 20
 
 
 def print_json(value: object) -> None:
@@ -37,10 +40,12 @@ def print_table(title: str, rows: Mapping[str, object]) -> None:
     Console().print(table)
 
 
-def print_failures(failures: "Sequence[Failure]") -> None:
-    """Each thing that is not in the index, and why."""
-    for failure in failures:
-        note(f"Failed ({failure.stage}): {failure.item}: {failure.reason}")
+def print_some(lines: Sequence[str]) -> None:
+    """The first lines on stderr, and how many more there are: all of them are in --json."""
+    for line in lines[:MOST_LINES]:
+        note(line)
+    if len(lines) > MOST_LINES:
+        note(f"… and {len(lines) - MOST_LINES} more (--json has them all)")
 
 
 def print_answer(answer: "Answer", verbose: bool) -> None:
@@ -97,14 +102,14 @@ def progress(verbose: bool) -> "Generator[Progress]":
 
 def _bars() -> "Generator[Progress]":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     columns = (
         SpinnerColumn(finished_text="✓"),
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
     )
     with Bars(*columns, console=Console(stderr=True)) as bars:
@@ -117,8 +122,9 @@ def _bars() -> "Generator[Progress]":
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 finish()
-                tasks[stage] = bars.add_task(stage, total=None)
-            bars.update(tasks[stage], completed=done, total=total or None)
+                tasks[stage] = bars.add_task(stage, total=None, count="")
+            count = f"{done:,}/{total:,}" if total else ""
+            bars.update(tasks[stage], completed=done, total=total or None, count=count)
 
         yield report
         finish()

@@ -45,7 +45,7 @@ def retrieve(
     from graphrag.engine import GraphRAG
 
     if (question is None) == (questions is None):
-        raise click.UsageError("give either QUESTION or --questions FILE.jsonl")
+        raise click.UsageError("Give either QUESTION or --questions FILE.jsonl.")
     rag = GraphRAG(options.root)
     if questions is not None:
         for id_, text in list(_read(questions)):

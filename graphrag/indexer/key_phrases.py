@@ -4,7 +4,8 @@ What may be such a thing depends on the script; whether it is one is decided by 
 
 - English: up to three words after a determiner, ended by a function word or a mark
   ("the *door knocker* of"), which is where its nouns stand;
-- Korean: a word that carries a particle only nouns take, or several different particles;
+- Korean: a word that carries a particle only nouns take, or several different particles, or that
+  stands where nouns stand: first in its sentence as the topic, or bare before a noun;
 - scripts written without spaces: the longest recurring runs of characters;
 - other scripts without capitals: recurring words.
 
@@ -36,6 +37,10 @@ _NOT_LAST = ("ly", "ing", "ed")
 _NOUN_JOSA = frozenset(
     "을 를 의 에 에서 에게 와 과 으로 로 부터 까지 께서 이다 입니다 에는 에도 에서는 이라는 들은 들이".split()
 )
+_NOUN_PLACE = "^"
+_TOPIC_JOSA = frozenset("은 는 이 가".split())
+# Endings of verbs and adjectives before a noun: what ends so may be no noun itself.
+_ADNOMINAL = tuple("는 은 인 한 던 할 된 될 운 온 른 린 진 친 든 단 란 간 다 고 며 서 게 지".split())
 _KOREAN_FUNCTION_WORDS = frozenset(
     "그것 이것 저것 여기 거기 저기 우리 너희 그들 하나 때문 경우 자신 오늘 지금 그때 이때 모두 정도 "
     "이상 이하 무엇 누구 어디 "
@@ -73,7 +78,7 @@ class PhraseCounts:
     def is_noun(self, stem: str) -> bool:
         """Whether a Korean stem carries a particle that only nouns take, or several."""
         seen = self.particles.get(stem, set[str]())
-        return bool(seen & _NOUN_JOSA) or len(seen) > 1
+        return _NOUN_PLACE in seen or bool(seen & _NOUN_JOSA) or len(seen) > 1
 
 
 def count_phrases(units: Iterable[Sequence[str]]) -> PhraseCounts:
@@ -86,8 +91,9 @@ def count_phrases(units: Iterable[Sequence[str]]) -> PhraseCounts:
         for candidates in found:
             counts.candidates.update(candidates)
         counts.spread.update(set[str]().union(*found))
-        for word, stem in (pair for sentence in sentences for pair in _korean(sentence)):
-            counts.particles[stem.group()].add(word.group()[len(stem.group()) :])
+        for sentence in sentences:
+            for stem, particle in _korean_evidence(sentence):
+                counts.particles[stem].add(particle)
     return counts
 
 
@@ -157,6 +163,23 @@ def _korean(sentence: str) -> Iterator[tuple[re.Match[str], re.Match[str]]]:
                 matched = re.compile(re.escape(stem)).match(sentence, word.start())
                 if matched:
                     yield word, matched
+
+
+def _korean_evidence(sentence: str) -> Iterator[tuple[str, str]]:
+    """Korean stems with what shows whether they are nouns: a particle, or a place of nouns."""
+    words = list(_korean(sentence))
+    for index, (word, stem) in enumerate(words):
+        particle = word.group()[len(stem.group()) :]
+        is_topic = particle in _TOPIC_JOSA and not sentence[: word.start()].strip(" \"'“‘")
+        following = words[index + 1] if index + 1 < len(words) else None
+        is_before_noun = (
+            not particle
+            and not stem.group().endswith(_ADNOMINAL)
+            and following is not None
+            and sentence[word.end() : following[0].start()] == " "
+            and following[0].group() != following[1].group()
+        )
+        yield stem.group(), _NOUN_PLACE if is_topic or is_before_noun else particle
 
 
 def _has_no_case(word: str) -> bool:
