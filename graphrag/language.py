@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+# Vowel signs and accents that are characters of their own, in the scripts that write with them:
+# \w leaves them out, and would break Hindi into single consonants.
+_MARKS = "".join(c for c in map(chr, range(0x300, 0x1000)) if unicodedata.category(c)[0] == "M")
+_PART = rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*"
+WORD = re.compile(rf"{_PART}(?:['’]{_PART})*")
 HANGUL = re.compile(r"[\uac00-\ud7a3]")
 # Scripts that are written without spaces between words: Thai, Lao, Khmer, Burmese, kana, Han.
 UNSPACED = re.compile(
@@ -133,7 +137,7 @@ def _terms(text: str) -> Iterator[str]:
     for match in WORD.finditer(text):
         word = match.group()
         if UNSPACED.search(word):
-            for run in re.split(r"([^\W\da-z]+)", word):
+            for run in re.split(f"({UNSPACED.pattern})", word):
                 yield from _pairs(run) if UNSPACED.fullmatch(run) else ([run] if run else [])
         elif HANGUL.search(word):
             yield without_josa(word)

@@ -6,6 +6,7 @@ read from the environment only.
 """
 
 import difflib
+import os
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from graphrag.errors import SettingsError
 
 SETTINGS_FILE = "settings.yaml"
+ENV_PREFIX = "GRAPHRAG_"
+ENV_DELIMITER = "__"
 
 
 class Section(BaseModel):
@@ -126,7 +129,9 @@ class QuerySettings(Section):
 class Settings(BaseSettings):
     """All settings. Build them with `load`, or with keyword arguments in a program."""
 
-    model_config = SettingsConfigDict(env_prefix="GRAPHRAG_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER, extra="forbid", frozen=True
+    )
 
     llm: LLMSettings = LLMSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
@@ -157,6 +162,7 @@ def load(root: Path) -> Settings:
     Raises SettingsError for a file that is not YAML, an unknown key (naming the nearest valid
     one), a value of the wrong kind, or a secret in the file.
     """
+    _check_environment()
     data = _read(root / SETTINGS_FILE)
     if "api_key" in (data.get("llm") or {}):
         raise SettingsError(
@@ -169,6 +175,17 @@ def load(root: Path) -> Settings:
         raise SettingsError(_explain(error)) from None
     except ValueError as error:  # pydantic-settings, for a variable that is not a section
         raise SettingsError(f"environment variable: {error}") from None
+
+
+def _check_environment() -> None:
+    """Refuse variables that look like settings and name no section; the others are checked as keys."""
+    for name in os.environ:
+        section, separator, _ = name.lower().removeprefix(ENV_PREFIX.lower()).partition(ENV_DELIMITER)
+        if name.upper().startswith(ENV_PREFIX) and separator and section not in Settings.model_fields:
+            nearest = difflib.get_close_matches(section, Settings.model_fields, n=1, cutoff=0.0)[0].upper()
+            raise SettingsError(
+                f"environment variable {name} is no setting; did you mean {ENV_PREFIX}{nearest}{ENV_DELIMITER}…?"
+            )
 
 
 def _read(path: Path) -> dict[str, Any]:

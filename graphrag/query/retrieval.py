@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 RRF_CONSTANT = 60
 """Cormack, Clarke and Büttcher 2009."""
+SEED_CONSTANT = 3
+"""The same for the passages that seed the walk: small, for the walk should start from few."""
+FULL_TEXT = 0.5
+"""What full-text search weighs there against vector search."""
 DEPTH = 100
 """How far down each ranking fusion looks, and how many passages seed the walk."""
 LONGEST_NAME = 8
@@ -41,12 +45,15 @@ class Neighbourhood:
     entities: list[Hit]
 
 
-def fuse(rankings: Iterable[Sequence[Hit]]) -> list[Hit]:
-    """Reciprocal rank fusion: score = sum over rankings of 1 / (60 + rank), best first."""
+def fuse(rankings: Iterable[Sequence[Hit]], constant: int = RRF_CONSTANT, decay: float = 1.0) -> list[Hit]:
+    """Reciprocal rank fusion: score = sum over rankings of weight / (constant + rank), best first.
+
+    The first ranking weighs 1, each later one `decay` times the one before it.
+    """
     scores: defaultdict[str, float] = defaultdict(float)
-    for ranking in rankings:
+    for place, ranking in enumerate(rankings):
         for rank, hit in enumerate(ranking, start=1):
-            scores[hit.id] += 1 / (RRF_CONSTANT + rank)
+            scores[hit.id] += decay**place / (constant + rank)
     return [Hit(id_, score) for id_, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
 
 
@@ -145,10 +152,15 @@ class Retriever:
                 seeds[graph.position[entity]] += 1.0
         # An entity that is everywhere leads nowhere in particular.
         seeds /= graph.mentions
-        hits = self.reader.nearest("text_units", vector, DEPTH)
+        hits = self._passages(question, vector)
         for hit, share in zip(hits, _shares(hits), strict=True):
             seeds[graph.position[hit.id]] += settings.passage_weight * share
         return seeds
+
+    def _passages(self, question: str, vector: "NDArray[np.float32]") -> list[Hit]:
+        """Passages by vector and full-text search, fused so that only the first of each count."""
+        nearest = self.reader.nearest("text_units", vector, DEPTH)
+        return fuse([nearest, self.reader.matching("text_units", question, DEPTH)], SEED_CONSTANT, FULL_TEXT)
 
     def _facts(self, vector: "NDArray[np.float32]") -> Iterator[tuple[int, float]]:
         """The entities of the nearest facts, each with the likeness of its fact."""
