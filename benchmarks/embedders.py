@@ -68,7 +68,7 @@ def main() -> None:
             measure(load(), folders)
         except Unavailable as reason:
             print(f"{load.__name__}: skipped, {reason}", flush=True)
-    batches(passages(folders[0]))
+    batches(folders[0])
 
 
 def measure(candidate: Candidate, folders: Sequence[Path]) -> None:
@@ -94,21 +94,27 @@ def quality(candidate: Candidate, folder: Path) -> tuple[float, float]:
     return mean([100 * recall_at(5, *pair) for pair in pairs]), mean([100 * all_at(5, *pair) for pair in pairs])
 
 
-def batches(texts: Sequence[str]) -> None:
+def batches(folder: Path) -> None:
     """What one text a run costs and saves, against batches of texts of like length."""
     alone, batched = EmbeddedEmbedder(), Batched()
-    kept = [text for text in texts if len(alone._tokenizer.encode(text)) <= embedded.WINDOW]
-    figures: list[tuple[float, float, NDArray[np.float32]]] = []
-    for embed in (alone.embed, batched.embed):
-        embed(["warm"])
-        wall, cpu = time.perf_counter(), time.process_time()
-        vectors = embed(kept)
-        figures.append((time.perf_counter() - wall, time.process_time() - cpu, vectors))
-    (wall, cpu, one), (batch_wall, batch_cpu, many) = figures
-    cosines = (one * many).sum(axis=1)
-    print(f"\nint8, {len(kept)} passages, one a run: {wall:.1f} s wall, {cpu:.1f} s CPU")
-    print(f"int8, batches of {BATCH}: {batch_wall:.1f} s wall, {batch_cpu:.1f} s CPU")
-    print(f"cosine of the two vectors of a passage: lowest {cosines.min():.3f}, mean {cosines.mean():.4f}")
+    whole = [text for text in passages(folder) if len(alone._tokenizer.encode(text)) <= embedded.WINDOW]
+    print(f"\nint8, one text a run against batches of {BATCH}, and the cosine of the two vectors of a text")
+    print(f"{'':22}{'alone: CPU s':>14}{'wall s':>8}{'batched: CPU s':>16}{'wall s':>8}{'lowest':>9}{'mean':>8}")
+    for name, texts in (("passages", whole), ("names", titles(folder))):
+        one, *times = timed(alone.embed, texts)
+        many, *batch_times = timed(batched.embed, texts)
+        cosines = (one * many).sum(axis=1)
+        label = f"{len(texts)} {name}"
+        print(f"{label:22}{times[0]:14.1f}{times[1]:8.1f}{batch_times[0]:16.1f}{batch_times[1]:8.1f}", end="")
+        print(f"{cosines.min():9.3f}{cosines.mean():8.4f}", flush=True)
+
+
+def timed(embed: Embed, texts: Sequence[str]) -> tuple[NDArray[np.float32], float, float]:
+    """The vectors, CPU seconds and wall seconds."""
+    embed(["warm"])
+    wall, cpu = time.perf_counter(), time.process_time()
+    vectors = embed(texts)
+    return vectors, time.process_time() - cpu, time.perf_counter() - wall
 
 
 # --- Candidates --------------------------------------------------------------------------

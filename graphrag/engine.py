@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from graphrag import settings as settings_module
 from graphrag.errors import IndexMismatchError, MissingDependencyError, QueryError, UnavailableError
 from graphrag.models.base import Embedder
+from graphrag.models.cached import CachedEmbedder
 from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.progress import Progress, silent
 from graphrag.records import Answer, IndexSummary, Method, RetrievedUnit, Usage
@@ -203,8 +204,9 @@ class GraphRAG:
         from graphrag.query.context import Tools
         from graphrag.query.retrieval import Retriever
 
-        retriever = Retriever(reader, self._embedder, self.settings.query.local)
-        return Tools(retriever, ExtractiveAnswerer(self._embedder), self._embedder, self.settings.query)
+        embedder = CachedEmbedder(self._embedder)
+        retriever = Retriever(reader, embedder, self.settings.query.local)
+        return Tools(retriever, ExtractiveAnswerer(embedder), embedder, self.settings.query)
 
     def _check_model(self, build: Build) -> None:
         model = self._embedder

@@ -164,7 +164,7 @@ def load(root: Path) -> Settings:
     """
     _check_environment()
     data = _read(root / SETTINGS_FILE)
-    if "api_key" in (data.get("llm") or {}):
+    if isinstance(data.get("llm"), dict) and "api_key" in data["llm"]:
         raise SettingsError(
             f"{SETTINGS_FILE} holds llm.api_key: secrets are read from the environment only; "
             "remove it and set GRAPHRAG_LLM__API_KEY"

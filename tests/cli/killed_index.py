@@ -1,0 +1,13 @@
+"""`graphrag index` in a process that is killed when some tables are written: `python -m cli.killed_index ROOT`."""
+
+import sys
+
+from lancedb.db import LanceDBConnection
+from storage.killed_publish import die_in
+
+from graphrag.cli.main import main
+
+if __name__ == "__main__":
+    die_in(LanceDBConnection, "create_table", 4)
+    sys.argv = ["graphrag", "index", "--root", sys.argv[1]]
+    main()

@@ -1,0 +1,154 @@
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphrag.indexer import graph
+from graphrag.indexer.clustering import detect
+from graphrag.indexer.graph import Graph
+from graphrag.records import Community, ExtractedEntity, ExtractedRelationship, Extraction
+from graphrag.settings import CommunitySettings
+
+SIZE = 40
+
+
+def make_graph(size: int, edges: Iterable[tuple[int, int]], units: int = 3) -> Graph:
+    """Entities e00, e01 … in turns in the text units, and edges between them that are in none other."""
+    entities: defaultdict[int, list[ExtractedEntity]] = defaultdict(list)
+    for number in range(size):
+        entities[number % units].append(ExtractedEntity(name(number), "NAME", ""))
+    relationships = [ExtractedRelationship(name(a), name(b), "", 1.0) for a, b in edges]
+    found = [Extraction(f"u{unit}", tuple(entities[unit]), ()) for unit in range(units)]
+    return graph.build([*found, Extraction("u0", (), tuple(relationships))], max_descriptions=3)
+
+
+def name(number: int) -> str:
+    return f"e{number:02}"
+
+
+def clique(members: Sequence[int]) -> list[tuple[int, int]]:
+    return list(combinations(members, 2))
+
+
+def check(communities: list[Community], graph: Graph) -> None:
+    """The hierarchy is one of partitions, and its numbers agree with each other."""
+    by_number = {community.community: community for community in communities}
+    assert list(by_number) == list(range(len(communities)))
+    assert len({community.id for community in communities}) == len(communities)
+    top = [id_ for community in communities if community.level == 0 for id_ in community.entity_ids]
+    assert sorted(top) == sorted(entity.id for entity in graph.entities)
+    titles = {entity.id: entity.title for entity in graph.entities}
+    units = {entity.id: set(entity.text_unit_ids) for entity in graph.entities}
+    for community in communities:
+        members = {titles[id_] for id_ in community.entity_ids}
+        assert community.size == len(community.entity_ids) == len(members) > 0
+        assert (community.level == 0) == (community.parent == -1)
+        inside = {edge.id for edge in graph.relationships if {edge.source, edge.target} <= members}
+        assert set(community.relationship_ids) == inside
+        assert set(community.text_unit_ids) == set().union(*(units[id_] for id_ in community.entity_ids))
+        children = [by_number[child] for child in community.children]
+        assert {c.community for c in communities if c.parent == community.community} == set(community.children)
+        assert all(child.level == community.level + 1 for child in children)
+        if children:
+            below = [id_ for child in children for id_ in child.entity_ids]
+            assert sorted(below) == sorted(community.entity_ids)
+            assert len(children) > 1
+
+
+edges = st.lists(st.tuples(st.integers(0, SIZE - 1), st.integers(0, SIZE - 1)), max_size=120)
+
+
+@given(st.integers(1, SIZE), edges, st.integers(2, 10))
+@settings(deadline=None, max_examples=100)
+def test_any_graph_is_partitioned_level_by_level(size: int, edges: list[tuple[int, int]], max_size: int):
+    built = make_graph(size, [(a % size, b % size) for a, b in edges])
+
+    communities = detect(built, CommunitySettings(max_size=max_size))
+
+    check(communities, built)
+    assert communities == detect(built, CommunitySettings(max_size=max_size))
+
+
+@given(edges, st.randoms())
+@settings(deadline=None, max_examples=50)
+def test_the_order_of_the_input_decides_nothing(edges: list[tuple[int, int]], random):
+    built = make_graph(SIZE, edges)
+    turned = [replace(e, text_unit_ids=tuple(random.sample(e.text_unit_ids, e.frequency))) for e in built.entities]
+    again = replace(built, entities=tuple(turned))
+
+    first, second = detect(built, CommunitySettings()), detect(again, CommunitySettings())
+
+    assert [(c.id, c.level, c.parent) for c in first] == [(c.id, c.level, c.parent) for c in second]
+
+
+@pytest.mark.parametrize(
+    ("size", "edges"),
+    [
+        (1, []),
+        (12, []),
+        (2, [(0, 1)]),
+        (SIZE, [(0, leaf) for leaf in range(1, SIZE)]),
+        (SIZE, clique(range(SIZE))),
+        (SIZE, [(n, n + 1) for n in range(SIZE - 1)]),
+    ],
+    ids=["one", "no edges", "a pair", "a star", "a clique", "a chain"],
+)
+def test_graphs_at_the_edge(size: int, edges: list[tuple[int, int]]):
+    built = make_graph(size, edges)
+
+    check(detect(built, CommunitySettings()), built)
+
+
+def test_no_entities():
+    assert detect(Graph((), (), ()), CommunitySettings()) == []
+
+
+def test_what_hangs_together_is_together():
+    built = make_graph(15, [*clique(range(5)), *clique(range(5, 10)), *clique(range(10, 15)), (4, 5), (9, 10)])
+    titles = {entity.id: entity.title for entity in built.entities}
+
+    found = [{titles[id_] for id_ in c.entity_ids} for c in detect(built, CommunitySettings()) if c.level == 0]
+
+    assert sorted(map(sorted, found)) == [[name(n) for n in range(first, first + 5)] for first in (0, 5, 10)]
+
+
+def test_large_communities_are_split_and_small_ones_are_not():
+    ring = [(n, (n + 1) % 8) for n in range(8)]
+    groups = [[a + 5 * n for a in range(5)] for n in range(8)]
+    built = make_graph(
+        SIZE, [*(pair for group in groups for pair in clique(group)), *[(5 * a, 5 * b) for a, b in ring]]
+    )
+
+    def sizes(max_size: int) -> dict[int, list[int]]:
+        found = detect(built, CommunitySettings(resolution=0.1, max_size=max_size))
+        return {level: [c.size for c in found if c.level == level] for level in {c.level for c in found}}
+
+    assert sizes(max_size=10) == {0: [10] * 4}
+    assert sizes(max_size=9) == {0: [10] * 4, 1: [5] * 8}
+
+
+def test_a_loner_joins_the_company_of_its_text_unit():
+    found = [
+        Extraction(
+            "u0",
+            tuple(ExtractedEntity(n, "NAME", "") for n in ("Loner", "Hub", "Leaf")),
+            (ExtractedRelationship("Hub", "Leaf", "", 1.0),),
+        ),
+        Extraction("u1", (), (ExtractedRelationship("Far", "Away", "", 1.0),)),
+    ]
+    built = graph.build(found, max_descriptions=3)
+    titles = {entity.id: entity.title for entity in built.entities}
+
+    together = [{titles[id_] for id_ in c.entity_ids} for c in detect(built, CommunitySettings())]
+
+    assert {"Loner", "Hub", "Leaf"} in together
+
+
+def test_the_period_is_written_into_every_community():
+    built = make_graph(4, [(0, 1)])
+
+    assert {c.period for c in detect(built, CommunitySettings(), period="2026-11-21")} == {"2026-11-21"}

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from graphrag.query.context import Tools
+from graphrag.query.passage_graph import PassageGraph
+
+
+@pytest.fixture
+def graph(tools: Tools) -> PassageGraph:
+    return tools.retriever.graph
+
+
+def walk_from(graph: PassageGraph, node: int) -> "np.ndarray":
+    seeds = np.zeros(len(graph.position))
+    seeds[node] = 2.0
+    return graph.walk(seeds, 0.5)
+
+
+def node_of(graph: PassageGraph, title: str) -> int:
+    return len(graph.unit_ids) + graph.entity_titles.index(title)
+
+
+def test_nodes_are_text_units_then_entities(graph: PassageGraph):
+    assert list(graph.position) == [*graph.unit_ids, *graph.entity_ids]
+    assert list(graph.position.values()) == list(range(len(graph.position)))
+    assert graph.named["otto veit"] == node_of(graph, "Otto Veit")
+
+
+def test_what_leaves_a_node_is_all_it_has_or_nothing(graph: PassageGraph):
+    flows = np.asarray(graph.transition.sum(axis=0)).ravel()
+
+    assert all(flow == pytest.approx(1) or flow == 0 for flow in flows)
+    assert (graph.transition.data >= 0).all()
+
+
+def test_rank_flows_from_the_seed_to_what_hangs_together_with_it(graph: PassageGraph):
+    ranks = walk_from(graph, node_of(graph, "Brightwell Mill"))
+
+    own, next_, apart = (ranks[graph.position[graph.unit_ids[number]]] for number in (0, 1, 5))
+    assert own > next_ > apart
+    assert ranks.sum() == pytest.approx(1)
+    assert (ranks >= 0).all()
+
+
+def test_a_passage_without_entities_keeps_what_it_is_given(graph: PassageGraph):
+    ranks = walk_from(graph, 2)
+
+    assert ranks.argmax() == 2
+    assert np.count_nonzero(ranks) == 1
+
+
+def test_mentions_count_text_units(graph: PassageGraph):
+    assert graph.mentions[node_of(graph, "Dresden")] == 2
+    assert graph.mentions[node_of(graph, "Trout")] == 1
+    assert (graph.mentions >= 1).all()
