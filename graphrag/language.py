@@ -56,6 +56,7 @@ FUNCTION_WORDS = frozenset(
 )
 
 
+HONORIFICS = frozenset("mr mrs ms dr st sir prof rev lt col gen capt messrs jr".split())
 LONG_SENTENCE = 300
 """Characters."""
 _INNER_STOP = re.compile(r"(?<=[a-z]{2})[.!?…]+[\"”’»]*\s+(?=[\"“‘«]?[^\W\d_a-z])")
@@ -99,7 +100,8 @@ def _parts(text: str, span: Span) -> Iterator[Span]:
     start = span.start
     if span.end - span.start > LONG_SENTENCE:
         for stop in _INNER_STOP.finditer(text, span.start, span.end):
-            if stop.end() < span.end:
+            last_word = text[start : stop.start()].rpartition(" ")[2]
+            if stop.end() < span.end and last_word.lower() not in HONORIFICS:
                 yield Span(start, stop.end())
                 start = stop.end()
     yield Span(start, span.end)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from graphrag.language import FUNCTION_WORDS, Span
+from graphrag.language import FUNCTION_WORDS, HONORIFICS, Span
 
 TOKEN = re.compile(r"(?:[^\W\d_]\.)+(?=\s|$|[^\w])|[^\W_]+(?:[.'’\-–&][^\W_]+)*")
 # Words that may stand inside a name but never begin or end it.
@@ -18,7 +18,6 @@ CONNECTORS = frozenset(
     "of the de la le les du des del della di da do dos das van von der den ter zu zum al el ibn bin y e "
     "und et for".split()
 )
-HONORIFICS = frozenset("mr mrs ms dr st sir prof rev lt col gen capt messrs jr".split())
 MAX_WORDS = 8
 _BETWEEN = re.compile(r"[ \t\u00a0]+|\s*\n\s*|,? ?& ?")
 _POSSESSIVE = re.compile(r"['’]s?$")

@@ -89,9 +89,9 @@ class StorageSettings(Section):
 class LocalSettings(Section):
     """Local search: hybrid search and personalised PageRank."""
 
-    facts: int = Field(default=3, ge=0, description="nearest relationships that seed the walk")
+    facts: int = Field(default=3, ge=0, description="nearest facts that seed the walk")
     damping: float = Field(default=0.5, gt=0, lt=1)
-    passage_weight: float = Field(default=0.1, ge=0, description="what the best passage's own similarity seeds")
+    passage_weight: float = Field(default=0.1, ge=0, description="what the best passage of a hybrid search seeds")
     k: int = Field(default=10, ge=1, description="text units in the context")
 
 

@@ -4,10 +4,8 @@ import time
 from dataclasses import replace
 
 from graphrag.indexer import embedding, graph
-from graphrag.indexer.pipeline import Content, Pipeline, summarize
+from graphrag.indexer.pipeline import IMPORT, Content, Pipeline, summarize
 from graphrag.records import Index, IndexSummary, content_id
-
-METHOD = "import"
 
 
 def adopt(index: Index, pipeline: Pipeline) -> IndexSummary:
@@ -17,7 +15,7 @@ def adopt(index: Index, pipeline: Pipeline) -> IndexSummary:
         index = replace(index, facts=graph.state(index.relationships, index.entities))
         facts = embedding.of_facts(index.facts, index.entities, pipeline.embedder, pipeline.progress)
         rest = embedding.of_rest(index, pipeline.embedder, pipeline.progress)
-        fingerprint = content_id(METHOD, *(document.id for document in index.documents))
+        fingerprint = content_id(IMPORT, *(document.id for document in index.documents))
         return pipeline.publish(
-            Content(index, {"facts": facts, **rest}), fingerprint, summarize(index, METHOD), started
+            Content(index, {"facts": facts, **rest}), fingerprint, summarize(index, IMPORT), started
         )

@@ -21,6 +21,9 @@ from graphrag.storage.schema import Searchable
 
 FORMAT = "1"
 """Raised when the same input and settings would give another index than before."""
+IMPORT = "import"
+"""The method of an index that another program made."""
+IMPORT_REPLACED = "the imported index was replaced by one of the input folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Pipeline:
             self.progress("Extracting entities and relationships", 0, 0)
             extractions = extraction.extract(loaded.documents, text_units, self.settings.extraction)
             content = self.assemble(loaded.documents, text_units, extractions)
-            summary = summarize(content.index, "fast", loaded.failures, loaded.notices)
+            replaced = [IMPORT_REPLACED] if before and before.method == IMPORT else []
+            summary = summarize(content.index, "fast", loaded.failures, (*replaced, *loaded.notices))
             return self.publish(content, fingerprint, summary, started)
 
     def assemble(

@@ -1,7 +1,7 @@
 """WordPiece, the tokenisation of BERT models (Devlin et al. 2019, arXiv:1810.04805).
 
-Ours because the library for it brings an HTTP client and a model hub with it, eleven packages
-in all; `tests/models/test_wordpiece.py` holds it equal to that library.
+Ours because the library for it brings a client for a model hub, nine packages in all;
+`tests/models/test_wordpiece.py` holds it equal to that library.
 """
 
 import re

@@ -12,6 +12,8 @@ from graphrag.language import sentences
 from graphrag.models.base import Embedder
 from graphrag.records import Citation, RetrievedUnit
 
+LEAST_SUPPORT = 0.4
+"""Cosine similarity under which a sentence is not about what a text says."""
 DATA_REFERENCE = re.compile(r"\s*\[Data:[^\]]*\]")
 """How reports written for (or by) a model name their sources inside a sentence."""
 
@@ -61,13 +63,18 @@ def locate(text: str, units: Sequence[RetrievedUnit]) -> Evidence | None:
 
 
 def support(text: str, units: Sequence[RetrievedUnit], embedder: Embedder) -> Evidence | None:
-    """Where a text stands word for word, else the sentence nearest to it in meaning."""
+    """Where a text stands word for word, else the sentence nearest to it in meaning.
+
+    None if no sentence is near: better no citation than one that does not bear the text out.
+    """
     found = locate(text, units)
     candidates = [] if found else [passage for unit in units for passage in passages(unit)]
     if not candidates:
         return found
     vectors = embedder.embed([text, *(passage.quote for passage in candidates)])
-    return candidates[int((vectors[1:] @ vectors[0]).argmax())]
+    likeness = vectors[1:] @ vectors[0]
+    best = int(likeness.argmax())
+    return candidates[best] if likeness[best] >= LEAST_SUPPORT else None
 
 
 class Numbering:

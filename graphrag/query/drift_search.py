@@ -78,7 +78,7 @@ def _primer(tools: Tools, question: str) -> tuple[_Node, list[RankedFinding]]:
     retriever = tools.retriever
     reports = retriever.hybrid("community_reports", question, tools.settings.drift.reports)
     ranked = findings.choose(tools, question, [hit.id for hit in reports], PRIMER_FINDINGS)
-    statements = findings.state(tools, ranked)
+    statements = findings.state(tools, ranked, PRIMER_FINDINGS)
     local = retriever.local(question, tools.settings.local.k)
     raised = dict.fromkeys([*(hit.id for hit in local.entities), *_members(tools, ranked)])
     return _Node(question, statements, local.text_units, tuple(raised)), ranked

@@ -57,10 +57,15 @@ def _findings(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return [(text, units) for text, units in zip(texts, report["finding_text_unit_ids"], strict=True) if text]
 
 
-def state(tools: Tools, findings: Sequence[RankedFinding]) -> list[Statement]:
-    """Findings as statements, each with the place in its text units that bears it out best."""
+def state(tools: Tools, findings: Sequence[RankedFinding], limit: int) -> list[Statement]:
+    """The first findings as statements, each with the place in its text units that bears it out.
+
+    A finding that nothing there bears out is passed over.
+    """
     statements: list[Statement] = []
     for finding in findings:
+        if len(statements) == limit:
+            break
         units = tools.retriever.units([Hit(unit, finding.score) for unit in finding.text_unit_ids[:MOST_SOURCES]])
         evidence = support(finding.text, units, tools.embedder)
         if evidence:

@@ -22,7 +22,7 @@ def search(tools: Tools, question: str) -> Answer:
     rankings = [tools.retriever.hybrid("community_reports", question, DEPTH), _by_importance(tools)]
     reports = [hit.id for hit in fuse(rankings)[:REPORTS]]
     chosen = findings.choose(tools, question, reports, tools.settings.global_.k, IMPORTANCE)
-    statements = findings.state(tools, chosen[: tools.settings.sentences])
+    statements = findings.state(tools, chosen, tools.settings.sentences)
     return answer(question, "global", statements, findings.items(chosen))
 
 

@@ -5,6 +5,7 @@ not by likeness alone (HippoRAG, arXiv:2405.14831; LinearRAG, arXiv:2510.10114).
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ class PassageGraph:
     """Of each id, text unit or entity, among the nodes."""
     named: dict[str, int]
     """Position of the entity of each folded title."""
+    stated: dict[str, list[int]]
+    """Of each fact id, the positions of its entities."""
     mentions: "NDArray[np.float64]"
     """In how many text units each node is mentioned, at least 1."""
     transition: "csr_array"
@@ -58,13 +61,15 @@ def load(reader: Reader) -> PassageGraph:
     mention_rows, mention_columns = _mentions(units, position)
     counts = np.bincount(mention_columns, minlength=len(position)).astype(np.float64)
     edges = [(mention_rows, mention_columns, np.ones(len(mention_rows)))]
-    edges += [_stated(reader, position), _related(reader, named)]
+    facts = reader.table("facts", ["id", "entity_ids", "text_unit_ids"]).to_pylist()
+    edges += [_stated(facts, position), _related(reader, named)]
     return PassageGraph(
         unit_ids=unit_ids,
         entity_ids=entity_ids,
         entity_titles=titles,
         position=position,
         named=named,
+        stated={fact["id"]: [position[id_] for id_ in fact["entity_ids"] if id_ in position] for fact in facts},
         mentions=np.maximum(counts, 1),
         transition=_transition(edges, len(position)),
     )
@@ -91,12 +96,12 @@ def _mentions(units: "pa.Table", position: dict[str, int]) -> tuple["NDArray[np.
     return array[:, 0], array[:, 1]
 
 
-def _stated(reader: Reader, position: dict[str, int]) -> Edges:
+def _stated(facts: Sequence[dict[str, Any]], position: dict[str, int]) -> Edges:
     """Every further fact that a text unit states about an entity ties the two more closely."""
     import numpy as np
 
     seen: dict[tuple[int, int], float] = {}
-    for fact in reader.table("facts", ["entity_ids", "text_unit_ids"]).to_pylist():
+    for fact in facts:
         for unit in fact["text_unit_ids"]:
             for entity in fact["entity_ids"]:
                 if unit in position and entity in position:

@@ -166,11 +166,8 @@ class Retriever:
         """The entities of the nearest facts, each with the likeness of its fact."""
         if not self._settings.facts:
             return
-        scores = {hit.id: max(hit.score, 0.0) for hit in self.reader.nearest("facts", vector, self._settings.facts)}
-        for row in self.reader.rows("facts", list(scores), ["id", "entity_ids"]).to_pylist():
-            for entity in row["entity_ids"]:
-                if entity in self.graph.position:
-                    yield self.graph.position[entity], scores[row["id"]]
+        for hit in self.reader.nearest("facts", vector, self._settings.facts):
+            yield from ((position, max(hit.score, 0.0)) for position in self.graph.stated[hit.id])
 
 
 def _shares(hits: Sequence[Hit]) -> list[float]:

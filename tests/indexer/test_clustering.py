@@ -148,6 +148,21 @@ def test_a_loner_joins_the_company_of_its_text_unit():
     assert {"Loner", "Hub", "Leaf"} in together
 
 
+def test_the_first_text_unit_by_id_decides_about_a_loner():
+    def company(*units: str) -> set[str]:
+        pairs = {"u1": ("Near", "Hub"), "u2": ("Far", "Away")}
+        found = [
+            Extraction(u, (ExtractedEntity("Loner", "NAME", ""),), (ExtractedRelationship(*pairs[u], "", 1.0),))
+            for u in units
+        ]
+        built = graph.build(found, max_descriptions=3)
+        titles = {entity.id: entity.title for entity in built.entities}
+        together = [{titles[id_] for id_ in c.entity_ids} for c in detect(built, CommunitySettings())]
+        return next(titles for titles in together if "Loner" in titles)
+
+    assert company("u1", "u2") == company("u2", "u1") == {"Loner", "Near", "Hub"}
+
+
 def test_the_period_is_written_into_every_community():
     built = make_graph(4, [(0, 1)])
 

@@ -1,6 +1,7 @@
 import math
 from collections import Counter
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -145,6 +146,12 @@ def test_weights_add_up_and_descriptions_are_joined_to_a_limit():
     (edge,) = built.relationships
     assert (edge.source, edge.target, edge.weight, edge.description) == ("A", "B", 2.75, "first second")
     assert edge.text_unit_ids == ("u0", "u1", "u2", "u3")
+
+
+def test_the_order_in_which_weights_are_added_decides_nothing():
+    found = [relate(f"u{n}", "A", "B", weight=weight) for n, weight in enumerate((0.1, 0.2, 0.3, 1e9, 1e-9))]
+
+    assert {build(*order).relationships[0].weight for order in permutations(found)} == {1e9 + 0.6 + 1e-9}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
+from collections.abc import Sequence
+
+import numpy as np
 from fakes import WordEmbedder
+from numpy.typing import NDArray
 from samples import retrieved
 
 from graphrag.query.answering import ExtractiveAnswerer
@@ -20,6 +24,16 @@ def answer(question: str, *texts: str, limit: int = 3) -> list[Statement]:
 def test_the_sentences_that_answer_best_are_chosen():
     assert [statement.text for statement in answer(QUESTION, limit=1)] == ["Otto Veit built the mill himself."]
     assert [statement.text for statement in answer("What is baked?", limit=1)] == ["Bread is baked from grain."]
+
+
+def test_words_decide_between_sentences_of_one_meaning():
+    class OneMeaning(WordEmbedder):
+        def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            return super().embed(["the same"] * len(texts))
+
+    (statement,) = ExtractiveAnswerer(OneMeaning()).answer("What is baked of grain?", UNITS, 1)
+
+    assert statement.text == "Bread is baked from grain."
 
 
 def test_a_statement_is_its_evidence_word_for_word():

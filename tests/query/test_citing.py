@@ -66,6 +66,10 @@ def test_support_is_the_place_itself_or_the_nearest_sentence():
     assert near.quote == "Snow fell on London."
 
 
+def test_a_sentence_about_something_else_supports_nothing():
+    assert support("Ignorance and Want are children.", [SNOW], WordEmbedder()) is None
+
+
 @pytest.mark.parametrize("texts", [[], [" \n "]])
 def test_nothing_supports_where_there_is_nothing(texts: Sequence[str]):
     assert support("Anything.", retrieved(*texts), WordEmbedder()) is None

@@ -47,13 +47,21 @@ def test_a_finding_is_borne_out_by_its_own_text_units(tools: Tools):
     reports = tools.retriever.reader.table("community_reports", ["id"])["id"].to_pylist()
 
     chosen = findings.choose(tools, WHOLE, reports, 50)
-    stated = findings.state(tools, chosen)
+    stated = findings.state(tools, chosen, 50)
 
     assert len(stated) == len(chosen) > 3
     for finding, statement in zip(chosen, stated, strict=True):
         (evidence,) = statement.evidence
         assert evidence.unit.text_unit_id in finding.text_unit_ids
         assert evidence.quote.split() == finding.text.split()
+
+
+def test_importance_decides_where_nothing_else_does(tools: Tools):
+    rank = {row["id"]: row["rank"] for row in tools.retriever.reader.table("community_reports").to_pylist()}
+
+    (chosen,) = findings.choose(tools, WHOLE, list(rank), 1, importance=100.0)
+
+    assert rank[chosen.report_id] == max(rank.values()) > min(rank.values())
 
 
 def test_no_reports_have_no_findings(tools: Tools):

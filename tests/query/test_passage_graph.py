@@ -42,6 +42,19 @@ def test_rank_flows_from_the_seed_to_what_hangs_together_with_it(graph: PassageG
     assert (ranks >= 0).all()
 
 
+def test_entities_that_are_related_are_joined(graph: PassageGraph):
+    flow = graph.transition
+
+    assert flow[node_of(graph, "Corvane Group"), node_of(graph, "Brightwell Mill")] > 0
+    assert flow[node_of(graph, "Otto Veit"), node_of(graph, "Brightwell Mill")] == 0
+
+
+def test_the_more_is_said_about_an_entity_the_closer_it_is_to_the_passage(graph: PassageGraph):
+    flow, passage = graph.transition, 6
+
+    assert flow[node_of(graph, "Aune"), passage] > flow[node_of(graph, "Trout"), passage] > 0
+
+
 def test_a_passage_without_entities_keeps_what_it_is_given(graph: PassageGraph):
     ranks = walk_from(graph, 2)
 

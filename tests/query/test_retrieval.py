@@ -37,6 +37,12 @@ def test_fusion_is_by_reciprocal_rank():
     assert fused == [Hit("b", 1 / 62 + 1 / 61), Hit("a", 1 / 61), Hit("c", 1 / 62)]
 
 
+def test_later_rankings_may_weigh_less():
+    first, later = [Hit("a", 0.0)], [Hit("b", 0.0)]
+
+    assert fuse([first, later], constant=1, decay=0.5) == [Hit("a", 1 / 2), Hit("b", 1 / 4)]
+
+
 def test_fusion_of_nothing():
     assert fuse([]) == fuse([[], []]) == []
 
