@@ -28,6 +28,7 @@ from graphrag.errors import (
     StorageError,
     UnavailableError,
 )
+from graphrag.indexer.pipeline import IMPORT_REPLACED
 from graphrag.records import Usage
 from graphrag.settings import LLMSettings
 from graphrag.storage.schema import TABLES, columns
@@ -156,6 +157,18 @@ def test_export_and_import(mills: GraphRAG, tmp_path: Path):
     assert nx.read_graphml(tmp_path / "graph.graphml").nodes.keys() == mills.graph().nodes.keys()
     for method in METHODS:
         check_citations(other.query(TWO_HOPS, method), other)
+
+
+def test_indexing_over_an_imported_index_says_that_it_is_replaced(mills: GraphRAG, tmp_path: Path):
+    mills.export_parquet(tmp_path / "parquet")
+    rag = GraphRAG(tmp_path, embedder=WordEmbedder())
+    rag.import_parquet(tmp_path / "parquet")
+    write_rows(tmp_path, MILLS)
+
+    first, second = rag.index(), rag.index()
+
+    assert (first.changed, first.notices) == (True, (IMPORT_REPLACED,))
+    assert (second.changed, second.notices) == (False, ())
 
 
 # --- Building ----------------------------------------------------------------------------
