@@ -139,9 +139,9 @@ def _after_determiners(sentence: str) -> Iterator[Span]:
             yield from _phrase(run)
             run, open_ = [], False
         word = match.group()
-        if word in FUNCTION_WORDS:
+        if word.lower() in FUNCTION_WORDS:
             yield from _phrase(run)
-            run, open_ = [], word in _DETERMINERS
+            run, open_ = [], word.lower() in _DETERMINERS
         elif open_ and word.islower() and word.isascii() and len(word) > 2:
             run.append(match)
         else:

@@ -229,7 +229,8 @@ class LanceReader:
     def _kept_vectors(self, name: str) -> "tuple[list[str], NDArray[np.float32]] | None":
         """The vectors of a small table at length 1, and their ids: read once. None for a large one."""
         if name not in self._vectors:
-            small = self._tables[name].count_rows() < FLAT_ROWS
+            with self._reading():
+                small = self._tables[name].count_rows() < FLAT_ROWS
             self._vectors[name] = _directed(self.table(name, ["id", "vector"]), self._build) if small else None
         return self._vectors[name]
 
