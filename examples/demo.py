@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent / "christmas_carol"
 QUESTIONS = {
     "basic": "What did Scrooge say about Christmas to his nephew?",
     "local": "Who is Tiny Tim, and what is the matter with him?",
-    "global": "What is this story about?",
+    "global": "How do people keep Christmas?",
     "drift": "How does Scrooge change, and what changes him?",
 }
 

@@ -12,7 +12,7 @@ from graphrag.models.base import Embedder
 from graphrag.query.context import NOTHING_FOUND
 from graphrag.records import Answer, Document, RetrievedUnit, TextUnit
 
-INCUMBENT = Path("/work/shared/data/graphrag_index/christmas_carol_ms")
+INCUMBENT = Path(__file__).parents[2] / "shared" / "data" / "graphrag_index" / "christmas_carol_ms"
 """An index of A Christmas Carol that Microsoft GraphRAG made."""
 
 Texts = Sequence[tuple[str, str]]

@@ -12,7 +12,7 @@ from graphrag.indexer import chunking, headings
 from graphrag.records import Document, TextUnit, content_id
 from graphrag.settings import ChunkingSettings
 
-SHARED = Path("/work/shared/data")
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 # Texts made of what chunking looks at: sentences, headings, fences, long words, odd scripts.
 fragments = st.sampled_from(

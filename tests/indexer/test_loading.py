@@ -14,7 +14,7 @@ from graphrag.indexer import loading
 from graphrag.records import Document, Failure, content_id
 from graphrag.settings import InputSettings
 
-RETRIEVAL = Path("/work/shared/data/retrieval")
+RETRIEVAL = Path(__file__).parents[3] / "shared" / "data" / "retrieval"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tokenizers import BertWordPieceTokenizer
 
 from graphrag.models.wordpiece import WordPiece
 
-SHARED = Path("/work/shared/data")
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def make_tokenizers() -> tuple[WordPiece, BertWordPieceTokenizer]:

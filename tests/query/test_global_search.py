@@ -32,9 +32,9 @@ def test_the_answer_comes_from_all_over_the_collection(mills: GraphRAG, tools: T
 
 
 def test_what_is_asked_for_comes_before_what_is_important(tools: Tools):
-    answer = global_search.search(tools, "Which trout live in the Aune?")
+    answer = global_search.search(tools, "Is a person who only works there called a miller?")
 
-    assert answer.citations[0].quote == "Trout live in the Aune."
+    assert answer.citations[0].quote.startswith("The owner of a mill is called a miller")
 
 
 def test_settings(mills: GraphRAG, make_tools: Callable[..., Tools]):
