@@ -187,7 +187,8 @@ class GraphRAG:
         raise QueryError(f"unknown query method '{method}': use auto, {', '.join(methods)}")
 
     def _reader(self) -> Reader:
-        return self._tools().retriever.reader
+        """To look inside; which model made the vectors does not matter for that."""
+        return self._store.open()
 
     def _tools(self) -> "Tools":
         """What queries need, for the build that is published now."""

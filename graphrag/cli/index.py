@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from graphrag.records import IndexSummary
 
 NO_MODEL = (
-    "No language model is configured (llm.provider: none), so the method is fast. "
-    "To use one, set llm.provider, llm.model and llm.base_url in settings.yaml."
+    "No language model is configured (llm.provider: none), so the method is fast. One is configured by llm.provider, "
+    "llm.model and llm.base_url in settings.yaml; this version cannot index with it yet."
 )
 
 

@@ -14,6 +14,7 @@ from graphrag.cli.export import export
 from graphrag.cli.import_ import import_
 from graphrag.cli.index import index
 from graphrag.cli.init import init
+from graphrag.cli.output import note
 from graphrag.cli.query import query
 from graphrag.cli.retrieve import retrieve
 from graphrag.errors import GraphRAGError
@@ -55,5 +56,5 @@ def main() -> None:
 def _fail(message: str, debug: bool, exit_code: int = 1) -> None:
     if debug:
         traceback.print_exc()
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    note(f"Error: {' '.join(message.split())}")
     sys.exit(exit_code)

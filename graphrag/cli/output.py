@@ -1,6 +1,7 @@
 """What commands print: tables and answers for people, JSON for programs, progress for both."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 
 MOST_LINES = 20
+# C0 but for tab and line feed, DEL, C1, and what turns the direction of writing round.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def print_json(value: object) -> None:
@@ -22,9 +25,14 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
+def visible(text: str) -> str:
+    """A text without the characters that make a terminal do things: documents are untrusted."""
+    return _CONTROLS.sub("", text)
+
+
 def note(message: str) -> None:
     """A line for the user that is not the result: on stderr."""
-    click.echo(message, err=True)
+    click.echo(visible(message), err=True)
 
 
 def print_table(title: str, rows: Mapping[str, object]) -> None:
@@ -57,7 +65,7 @@ def print_answer(answer: "Answer", verbose: bool) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 1_000_000)
     if answer.route:
         note(f"Method {answer.method}: {answer.route}.")
-    console.print(Text(answer.text))
+    console.print(Text(visible(answer.text)))
     cited = {citation.number: citation for citation in answer.citations}
     if cited:
         console.print(Text("\nSources", style="bold"))
@@ -72,7 +80,7 @@ def print_answer(answer: "Answer", verbose: bool) -> None:
 
 def _source(citation: "Citation") -> str:
     quote = " ".join(citation.quote.split())
-    return f"{citation.document_title}, text unit {citation.text_unit_id[:8]}: “{quote}”"
+    return visible(f"{citation.document_title}, text unit {citation.text_unit_id[:8]}: “{quote}”")
 
 
 def _tree(step: "Step") -> Any:
@@ -81,7 +89,8 @@ def _tree(step: "Step") -> Any:
 
     def label(step: "Step") -> Text:
         marks = "".join(f" [{mark}]" for mark in step.citations)
-        return Text.assemble((step.question, "bold"), f"\n{step.answer}{marks} ", (f"({step.score:.2f})", "dim"))
+        question, found = visible(step.question), visible(step.answer)
+        return Text.assemble((question, "bold"), f"\n{found}{marks} ", (f"({step.score:.2f})", "dim"))
 
     def grow(tree: Tree, step: "Step") -> Tree:
         for child in step.children:

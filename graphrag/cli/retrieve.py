@@ -64,11 +64,11 @@ def _read(path: Path) -> Iterator[tuple[object, str]]:
         if line.strip():
             try:
                 match json.loads(line):
-                    case {"question": str(question), **rest}:
+                    case {"question": str(question), **rest} if question.strip():
                         yield rest.get("id", number), question
                     case _:
                         raise ValueError
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise QueryError(f'{path}, line {number}: not a JSON object with a "question"') from None
 
 
@@ -82,5 +82,5 @@ def _print(found: "list[RetrievedUnit]", verbose: bool) -> None:
         text = " ".join(unit.text.split())
         shown = text if verbose or len(text) < 160 else f"{text[:160]}…"
         cells = (str(rank), f"{unit.score:.4f}", unit.document_title, unit.source_id, unit.text_unit_id[:8], shown)
-        table.add_row(*map(Text, cells))
+        table.add_row(*(Text(output.visible(cell)) for cell in cells))
     Console().print(table)

@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from graphrag.indexer.key_phrases import PhraseCounts, count_phrases, find_key_phrases
 from graphrag.language import Span, fold, sentences
@@ -117,9 +116,10 @@ def _pairs(sentence: MentionSentence) -> Iterator[tuple[str, str]]:
     topic = sentence.topic
     if topic:
         yield from ((topic, name) for name in names if fold(name) != fold(topic))
-    for (i, a), (j, b) in combinations(enumerate(names), 2):
-        if j - i <= WINDOW and not (topic and fold(topic) in (fold(a), fold(b))):
-            yield a, b
+    for distance in range(1, WINDOW + 1):
+        for a, b in zip(names, names[distance:], strict=False):
+            if not (topic and fold(topic) in (fold(a), fold(b))):
+                yield a, b
 
 
 class _Association:
@@ -137,12 +137,18 @@ class _Association:
             self._pair.update(frozenset((fold(a), fold(b))) for a, b in _pairs(sentence))
 
     def __call__(self, a: str, b: str) -> float:
-        """Between LEAST_WEIGHT (they meet no more than chance has it) and 1 (never apart)."""
-        together = self._pair[frozenset((fold(a), fold(b)))] / self._total
+        """What one meeting of two names weighs, so that all n of them weigh npmi * log2(1 + n).
+
+        NPMI is between LEAST_WEIGHT (they meet no more than chance has it) and 1 (never apart).
+        """
+        count = self._pair[frozenset((fold(a), fold(b)))]
+        together = count / self._total
         if together >= 1:
-            return 1.0
-        apart = (self._single[fold(a)] / self._total) * (self._single[fold(b)] / self._total)
-        return max(LEAST_WEIGHT, math.log(together / apart) / -math.log(together))
+            npmi = 1.0
+        else:
+            apart = (self._single[fold(a)] / self._total) * (self._single[fold(b)] / self._total)
+            npmi = max(LEAST_WEIGHT, math.log(together / apart) / -math.log(together))
+        return npmi * math.log2(1 + count) / count
 
 
 def _extraction(unit_id: str, group: Sequence[MentionSentence], weigh: _Association) -> Extraction:

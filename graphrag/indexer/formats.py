@@ -5,11 +5,11 @@ is an InputError with the reason.
 """
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
@@ -60,6 +60,9 @@ def read(path: Path) -> Content:
 # --- Values ------------------------------------------------------------------------------
 
 
+LARGEST_INTEGER = 1 << 63
+
+
 def clean(text: str) -> str:
     """The text with lines that end in a line feed and without lone surrogates, which are no text."""
     try:
@@ -72,8 +75,11 @@ def clean(text: str) -> str:
 def plain(value: object) -> object:
     """The value as JSON can hold it: dates in ISO 8601, NaN as None, bytes as their length."""
     match value:
-        case None | bool() | int():
+        case None | bool():
             return value
+        case int():
+            # JSON has no bound, but what reads it has; and digits beyond 4300 are refused by Python.
+            return value if abs(value) < LARGEST_INTEGER else None
         case str():
             return clean(value)
         case float():
@@ -83,7 +89,7 @@ def plain(value: object) -> object:
         case bytes():
             return f"<{len(value)} bytes>"
         case Mapping():
-            return {str(key): plain(item) for key, item in cast("Mapping[object, object]", value).items()}
+            return {clean(str(key)): plain(item) for key, item in cast("Mapping[object, object]", value).items()}
         case list() | tuple():
             return [plain(item) for item in cast("Sequence[object]", value)]
         case _:
@@ -180,19 +186,15 @@ def _is_harmless(block: str) -> bool:
 
 
 def _html(text: str) -> Iterator[Page]:
-    from bs4 import BeautifulSoup
-    from markdownify import MarkdownConverter
+    from graphrag.indexer.webpages import to_markdown
 
-    with warnings.catch_warnings(action="ignore"):  # Beautiful Soup's advice on text that looks like a path or XML.
-        soup = BeautifulSoup(text, "html.parser")
-    titles = (tag.get_text() for tag in (soup.title, soup.h1) if tag)
-    title = next((title for title in titles if title.strip()), "")
-    for tag in soup(["title", "script", "style", "template", "noscript"]):
-        tag.decompose()
-    converter = MarkdownConverter(
-        heading_style="ATX", strip=["a", "img"], escape_asterisks=False, escape_underscores=False
-    )
-    yield Page(converter.convert_soup(soup).strip(), title)
+    markdown, title = to_markdown(text)
+    yield Page(markdown, title)
+
+
+def reads_office() -> bool:
+    """Whether the extra `documents` is installed."""
+    return find_spec("markitdown") is not None
 
 
 def _office(path: Path) -> Iterator[Page]:

@@ -101,7 +101,7 @@ def find_key_phrases(sentence: str, counts: PhraseCounts, minimum: int) -> Itera
     """The key phrases of a sentence; longer before shorter, none inside another."""
     taken = 0
     spans = [s for s in _candidates(sentence) if counts.recurs(sentence[s.start : s.end], minimum)]
-    spans += [Span(stem.start(), stem.end()) for _, stem in _korean(sentence) if counts.is_noun(stem.group())]
+    spans += [Span(word.start(), word.start() + len(stem)) for word, stem in _korean(sentence) if counts.is_noun(stem)]
     for span in sorted(spans, key=lambda s: (s.start, -s.end)):
         if span.start >= taken:
             taken = span.end
@@ -154,32 +154,30 @@ def _phrase(run: list[re.Match[str]]) -> Iterator[Span]:
         yield Span(run[0].start(), run[-1].end())
 
 
-def _korean(sentence: str) -> Iterator[tuple[re.Match[str], re.Match[str]]]:
-    """The Korean words of two or more syllables, each with its stem as a match at its place."""
+def _korean(sentence: str) -> Iterator[tuple[re.Match[str], str]]:
+    """The Korean words of a sentence with their stems, of two or more syllables."""
     for word in WORD.finditer(sentence):
         if HANGUL.search(word.group()):
             stem = without_josa(word.group())
             if len(stem) > 1 and stem not in _KOREAN_FUNCTION_WORDS:
-                matched = re.compile(re.escape(stem)).match(sentence, word.start())
-                if matched:
-                    yield word, matched
+                yield word, stem
 
 
 def _korean_evidence(sentence: str) -> Iterator[tuple[str, str]]:
     """Korean stems with what shows whether they are nouns: a particle, or a place of nouns."""
     words = list(_korean(sentence))
     for index, (word, stem) in enumerate(words):
-        particle = word.group()[len(stem.group()) :]
+        particle = word.group()[len(stem) :]
         is_topic = particle in _TOPIC_JOSA and not sentence[: word.start()].strip(" \"'“‘")
         following = words[index + 1] if index + 1 < len(words) else None
         is_before_noun = (
             not particle
-            and not stem.group().endswith(_ADNOMINAL)
+            and not stem.endswith(_ADNOMINAL)
             and following is not None
             and sentence[word.end() : following[0].start()] == " "
-            and following[0].group() != following[1].group()
+            and following[0].group() != following[1]
         )
-        yield stem.group(), _NOUN_PLACE if is_topic or is_before_noun else particle
+        yield stem, _NOUN_PLACE if is_topic or is_before_noun else particle
 
 
 def _has_no_case(word: str) -> bool:

@@ -15,6 +15,8 @@ from graphrag.indexer.tables import BrokenRow, Row
 from graphrag.records import Document, Failure, content_id
 from graphrag.settings import InputSettings
 
+LONGEST_TITLE = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -63,9 +65,12 @@ def read(folder: Path, settings: InputSettings) -> Loaded:
 def fingerprint(folder: Path) -> str:
     """A hash of the paths and contents of all files that `read` would read; nothing is parsed.
 
+    It also changes when a package is installed without which some could not be read.
+
     Raises InputError if the folder is missing.
     """
-    return content_id(*(part for name in _listing(folder).files for part in (name, _hash(folder / name))))
+    files = (part for name in _listing(folder).files for part in (name, _hash(folder / name)))
+    return content_id(str(formats.reads_office()), *files)
 
 
 def _hash(path: Path) -> str:
@@ -168,7 +173,7 @@ def _document(item: Page | Row | BrokenRow, name: str, created: str, settings: I
 def _from_page(page: Page, source: str, created: str) -> Document | Failure:
     if not page.text or page.text.isspace():
         return Failure("loading", source, "has no text")
-    title = " ".join(page.title.split())
+    title = _short(page.title)
     return Document(
         id=_identity(title, page.text),
         title=title or Path(source).stem,
@@ -182,13 +187,13 @@ def _from_page(page: Page, source: str, created: str) -> Document | Failure:
 
 def _from_row(row: Row, source: str, created: str, settings: InputSettings) -> Document | Failure:
     try:
-        values = {column: formats.plain(value) for column, value in row.values.items()}
+        values = {formats.clean(str(column)): formats.plain(value) for column, value in row.values.items()}
     except RecursionError:
         return Failure("loading", source, "is nested too deeply")
     text = _string(values.pop(settings.text_column, None))
     if not text or text.isspace():
         return Failure("loading", source, "has no text")
-    title = " ".join(_string(values.pop(settings.title_column, None)).split())
+    title = _short(_string(values.pop(settings.title_column, None)))
     source_id = _string(values.pop(settings.id_column, None))
     return Document(
         id=_identity(title, text),
@@ -200,6 +205,12 @@ def _from_row(row: Row, source: str, created: str, settings: InputSettings) -> D
         creation_date=created,
         metadata=values,
     )
+
+
+def _short(title: str) -> str:
+    """A title on one line. It is read with every passage below it, so it is cut where it is no title."""
+    line = " ".join(title.split())
+    return line if len(line) <= LONGEST_TITLE else f"{line[:LONGEST_TITLE]}…"
 
 
 def _string(value: object) -> str:

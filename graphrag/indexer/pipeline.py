@@ -46,16 +46,15 @@ class Pipeline:
     def run(self, folder: Path) -> IndexSummary:
         """Make the index match the input folder; do nothing if it does already.
 
-        A build that left something out (`failures`) is tried again. Raises InputError,
-        IndexingError (BuildInProgressError among them) or StorageError; the index published
-        before is then untouched.
+        Raises InputError, IndexingError (BuildInProgressError among them) or StorageError; the
+        index published before is then untouched.
         """
         started = time.monotonic()
-        fingerprint = self._fingerprint(folder)
         before = self.store.current()
-        if before and before.fingerprint == fingerprint and not before.summary["failures"]:
+        if before and before.fingerprint == self._fingerprint(folder):
             return _unchanged(before, time.monotonic() - started)
         with self.store.lock():
+            fingerprint = self._fingerprint(folder)
             self.progress("Reading documents", 0, 0)
             loaded = loading.read(folder, self.settings.input)
             self.progress("Splitting into text units", 0, 0)
@@ -65,9 +64,10 @@ class Pipeline:
             self.progress("Extracting entities and relationships", 0, 0)
             extractions = extraction.extract(loaded.documents, text_units, self.settings.extraction)
             content = self.assemble(loaded.documents, text_units, extractions)
-            replaced = [IMPORT_REPLACED] if before and before.method == IMPORT else []
-            summary = summarize(content.index, "fast", loaded.failures, (*replaced, *loaded.notices))
-            return self.publish(content, fingerprint, summary, started)
+            summary = summarize(content.index, "fast", loaded.failures, loaded.notices)
+            published = self.publish(content, fingerprint, summary, started)
+        replaced = (IMPORT_REPLACED,) if before and before.method == IMPORT else ()
+        return replace(published, notices=(*replaced, *published.notices))
 
     def assemble(
         self, documents: Sequence[Document], text_units: Sequence[TextUnit], extractions: Sequence[Extraction]
@@ -145,5 +145,7 @@ def summarize(index: Index, method: str, failures: Sequence[Failure] = (), notic
 def _unchanged(build: Build, seconds: float) -> IndexSummary:
     fields: dict[str, Any] = dict(build.summary)
     fields["communities"] = {int(level): count for level, count in fields["communities"].items()}
-    fields |= {"changed": False, "seconds": round(seconds, 2), "failures": (), "notices": ()}
+    fields["failures"] = tuple(Failure(**failure) for failure in fields["failures"])
+    fields["notices"] = tuple(fields["notices"])
+    fields |= {"changed": False, "seconds": round(seconds, 2)}
     return IndexSummary(**fields)

@@ -60,7 +60,7 @@ def _named(community: Community, about: dict[str, list[int]]) -> dict[int, int]:
 
 
 def _central(named: dict[int, int], facts: Sequence[Fact], vectors: "NDArray[np.float32]", limit: int) -> list[int]:
-    """The positions of the most central facts, in reading order."""
+    """The positions of the most central facts, the most central first."""
     import numpy as np
 
     if not named:
@@ -70,8 +70,7 @@ def _central(named: dict[int, int], facts: Sequence[Fact], vectors: "NDArray[np.
     rows = vectors[positions]
     centre = weights @ rows
     centrality = (rows @ (centre / (np.linalg.norm(centre) or 1.0)) + 1) * np.log1p(weights)
-    chosen = diverse(rows, centrality / centrality.max(), limit, NOVELTY)
-    return sorted(int(positions[index]) for index in chosen)
+    return [int(positions[index]) for index in diverse(rows, centrality / centrality.max(), limit, NOVELTY)]
 
 
 def _substance(text: str) -> float:

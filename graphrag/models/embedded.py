@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib.resources import as_file, files
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from graphrag.models.wordpiece import WordPiece
@@ -29,6 +30,10 @@ class EmbeddedEmbedder:
     name = "embedded/all-MiniLM-L6-v2-int8"
     dimensions = 384
 
+    def __init__(self) -> None:
+        """Loads nothing yet."""
+        self._loading = Lock()
+
     def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """Unit vectors, shape (len(texts), 384).
 
@@ -41,8 +46,14 @@ class EmbeddedEmbedder:
 
         if not texts:
             return np.empty((0, self.dimensions), dtype=np.float32)
+        with self._loading:
+            # Here, or every thread of the pool would load a model of its own.
+            self._load()
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             return np.stack(list(threads.map(self._embed_one, texts)))
+
+    def _load(self) -> None:
+        _ = self._tokenizer, self._session
 
     def _embed_one(self, text: str) -> "NDArray[np.float32]":
         import numpy as np

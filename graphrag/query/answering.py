@@ -22,6 +22,9 @@ WORD_WEIGHT = 0.6
 """Of the share of the question's words, against a cosine of 1 for meaning."""
 NOVELTY = 0.4
 """How much of a sentence's worth is lost to its likeness to those chosen before."""
+LEAST_WORTH = 0.4
+"""If the best sentence is worth less, nothing answers the question: for 120 questions that their
+collection answers it was worth .57 or more; for questions about something else, mostly .2 to .4."""
 SHORTEST = 3
 """Words; less is a heading or a cry."""
 
@@ -41,13 +44,15 @@ class ExtractiveAnswerer:
         self._embedder = embedder
 
     def answer(self, question: str, units: Sequence[RetrievedUnit], limit: int) -> list[Statement]:
-        """The sentences that answer best. Those of one passage stand together, in its order."""
+        """The sentences that answer best, none if none does. Those of one passage stand together."""
         candidates = [passage for unit in units for passage in passages(unit) if _is_sentence(passage)]
         if not candidates:
             return []
         texts = [f"{passage.unit.document_title}. {passage.quote}" for passage in candidates]
         vectors = self._embedder.embed([question, *texts])
         worth = vectors[1:] @ vectors[0] + WORD_WEIGHT * _shared_words(question, candidates)
+        if worth.max() < LEAST_WORTH:
+            return []
         chosen = diverse(vectors[1:], worth, limit, NOVELTY)
         first = {candidates[index].unit.text_unit_id: place for place, index in reversed(list(enumerate(chosen)))}
         chosen.sort(key=lambda index: (first[candidates[index].unit.text_unit_id], candidates[index].start))

@@ -53,7 +53,10 @@ def choose(
 
 
 def _findings(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    texts = [DATA_REFERENCE.sub("", finding["explanation"] or finding["summary"]) for finding in report["findings"]]
+    texts = [
+        " ".join(DATA_REFERENCE.sub("", finding["explanation"] or finding["summary"]).split())
+        for finding in report["findings"]
+    ]
     return [(text, units) for text, units in zip(texts, report["finding_text_unit_ids"], strict=True) if text]
 
 

@@ -11,7 +11,7 @@ from graphrag.records import Method
 
 _WHOLE = re.compile(
     r"\b(themes?|topics?|overall|overview|summar\w+|main|major|common|general(?:ly)?|across|throughout|whole|entire|"
-    r"collection|corpus|dataset|documents|trends?|patterns?|about)\b|전체|전반|요약|주제|주요|경향|공통",
+    r"collection|corpus|dataset|documents|trends?|patterns?)\b|\babout\W*$|전체|전반|요약|주제|주요|경향|공통",
     re.IGNORECASE,
 )
 _JOINS = re.compile(
@@ -38,4 +38,5 @@ def route(question: str, retriever: Retriever) -> tuple[Method, str]:
 
 
 def _proper(names: list[str]) -> bool:
-    return any(name[:1].isupper() for name in names)
+    """Whether one is a name and not a word: written with a capital, or in a script that has none."""
+    return any(name[:1].isupper() or name[:1].lower() == name[:1].upper() for name in names)

@@ -3,6 +3,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -34,8 +35,8 @@ REQUIRED: Mapping[str, Sequence[str]] = {
 """What an index must have to be imported; all else is made up for."""
 
 # "[Data: Entities (5, 8); Relationships (7, +more)]", the numbers being human_readable_id.
-_DATA = re.compile(r"\[Data:([^\]]*)\]", re.IGNORECASE)
-_NUMBERS = re.compile(r"(sources|entities|relationships|claims|reports)\s*\(([^)]*)\)", re.IGNORECASE)
+_DATA = re.compile(r"\[Data:([^\[\]]{0,2000})\]", re.IGNORECASE)
+_NUMBERS = re.compile(r"(sources|entities|relationships|claims|reports) ?\(([^()]{0,2000})\)", re.IGNORECASE)
 # The incumbent can put "key: value." lines of metadata before the text of a unit.
 _HEADER = re.compile(r"\A(?:[\w -]+: .*\.\n)+")
 # What stands for a null: by column, else by the type of the record's field.
@@ -169,6 +170,9 @@ def _records(folder: Path, name: str) -> list[Any]:
     if missing:
         raise InterchangeError(f"{path} has no column '{missing[0]}': an index cannot be imported without it")
     table = table.rename_columns(["raw_data" if column == "metadata" else column for column in table.column_names])
+    twice = [id_ for id_, count in Counter(table["id"].to_pylist()).items() if count > 1]
+    if twice:
+        raise InterchangeError(f"{path} has {len(twice)} ids more than once, such as {twice[0]}: ids must be unique")
     wanted = schema.columns(name)
     arrays = [_column(path, table, field) for field in wanted]
     return schema.to_records(name, pa.Table.from_arrays(arrays, schema=wanted))
@@ -194,7 +198,7 @@ def _metadata(value: object) -> str | None:
     """The JSON of an object: the incumbent has written text of any kind, and structs."""
     if isinstance(value, str) and value:
         parsed: object = None
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             parsed = json.loads(value)
         value = parsed if isinstance(parsed, dict) else {"raw_data": value}
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict) else None

@@ -5,6 +5,7 @@ from commands import Command
 from samples import MILLS, write_rows
 
 from graphrag import GraphRAG
+from graphrag.query.context import NOTHING_FOUND
 
 HINT = "No language model is configured (llm.provider: none), so the method is fast."
 
@@ -25,7 +26,7 @@ def test_what_a_first_run_says_beside_its_result(book: Path):
     lines = (book / "stderr").read_text("utf-8").splitlines()
 
     assert lines[0].startswith(HINT)
-    assert "set llm.provider, llm.model and llm.base_url in settings.yaml" in lines[0]
+    assert "llm.provider, llm.model and llm.base_url in settings.yaml" in lines[0]
     assert lines[1] == "Reading documents"
     assert lines[-1] == "Publishing"
 
@@ -72,4 +73,4 @@ def test_a_removed_document_is_gone(root: Path, graphrag: Command):
 
     assert json.loads(graphrag("index", "--root", root, "--json").out)["documents"] == 2
     answer = json.loads(graphrag("query", "Who is Otto Veit?", "--root", root, "--json").out)
-    assert {citation["document_title"] for citation in answer["citations"]} == {"Brightwell Mill", "Corvane Group"}
+    assert (answer["text"], answer["citations"]) == (NOTHING_FOUND, [])

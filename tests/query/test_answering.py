@@ -69,7 +69,9 @@ def test_a_repetition_is_not_chosen_over_something_new():
 
 
 def test_a_korean_question():
-    found = answer("거북선은 누가 만들었나?", "한강은 서울을 지나 흐른다. 이순신은 그때 거북선을 만들었다.", limit=1)
+    found = answer(
+        "이순신은 거북선을 언제 만들었나?", "한강은 서울을 지나 흐른다. 이순신은 그때 거북선을 만들었다.", limit=1
+    )
 
     assert [statement.text for statement in found] == ["이순신은 그때 거북선을 만들었다."]
 
