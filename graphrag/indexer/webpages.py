@@ -64,6 +64,7 @@ class _Soup(BeautifulSoup):
         tag = self.currentTag
         while ended and tag is not None and tag.name not in _CONTAINERS:
             if tag.name in ended:
+                self.endData()  # The text so far is inside.
                 self._popToTag(tag.name)
                 break
             tag = tag.parent

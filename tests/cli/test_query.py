@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 from commands import Command, run
-from samples import check_citations
+from samples import check_citations, write_rows
 
 from graphrag import Answer, Citation, GraphRAG
+from graphrag.query.context import NOTHING_FOUND
 
 QUESTIONS = {
     "basic": ("What did Scrooge say about Christmas to his nephew?", "humbug"),
@@ -75,3 +76,19 @@ def test_the_method_of_the_settings(root: Path, graphrag: Command):
     answer = json.loads(graphrag("query", "Who is Otto Veit?", "--root", root, "--json").out)
 
     assert (answer["method"], len(answer["citations"])) == ("global", 1)
+
+
+def test_what_controls_a_terminal_is_not_printed(tmp_path: Path, graphrag: Command):
+    write_rows(tmp_path, [("Evil\x1b]0;owned\x07 Mill", "Evil Mill \x1b[2J\x9b31mstands\u202e on the river Aune.")])
+    graphrag("index", "--root", tmp_path)
+
+    outcome = graphrag("query", "Where does Evil Mill stand?", "--root", tmp_path)
+
+    assert "stands on the river Aune." in outcome.out
+    assert not set("\x1b\x07\x9b\u202e") & set(outcome.out + outcome.err)
+
+
+def test_a_question_that_nothing_answers(book: Path, graphrag: Command):
+    outcome = graphrag("query", "Explain the Krebs cycle of cellular respiration", "--method", "local", "--root", book)
+
+    assert outcome.out.strip() == NOTHING_FOUND

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -472,3 +473,56 @@ def test_office_documents_with_markitdown(folder: Path, monkeypatch: pytest.Monk
     loaded = read(folder)
     assert [(document.title, document.text) for document in loaded.documents] == [("Report", "# Report\n\nWords.")]
     assert loaded.failures == (Failure("loading", "broken.docx", "cannot be read: File is not a zip file"),)
+
+
+# --- What must not take the build down -----------------------------------------------------
+
+
+@pytest.mark.parametrize("tag", ["p", "li", "td", "dd"])
+def test_end_tags_that_html_lets_a_page_leave_out(tmp_path: Path, tag: str):
+    (tmp_path / "page.html").write_text("".join(f"<{tag}>item {n}" for n in range(3_000)), "utf-8")
+
+    (document,) = loading.read(tmp_path, InputSettings()).documents
+
+    assert re.findall(r"item \d+", document.text) == [f"item {n}" for n in range(3_000)]
+
+
+def test_list_items_without_end_tags_are_lines_of_their_own(tmp_path: Path):
+    (tmp_path / "page.html").write_text("<ul><li>one<li>two<ul><li>inner</ul><li>three</ul>", "utf-8")
+
+    (document,) = loading.read(tmp_path, InputSettings()).documents
+
+    assert [line.strip(" *+-") for line in document.text.splitlines() if line.strip()] == [
+        "one",
+        "two",
+        "inner",
+        "three",
+    ]
+
+
+def test_broken_tags_and_comments_are_read_in_linear_time(tmp_path: Path):
+    (tmp_path / "tags.html").write_text("<p>kept" + "<a " * 200_000, "utf-8")
+    (tmp_path / "comments.html").write_text("<p>kept too<!-- a <b> --> too" + "<!--" * 200_000, "utf-8")
+
+    texts = {document.source: document.text for document in loading.read(tmp_path, InputSettings()).documents}
+
+    assert texts["tags.html"].startswith("kept")
+    assert texts["comments.html"] == "kept too too"
+
+
+def test_keys_and_numbers_that_json_cannot_hold(tmp_path: Path):
+    (tmp_path / "a.jsonl").write_text('{"\\ud800": 1, "text": "Hello"}\n', "utf-8")
+    (tmp_path / "b.md").write_text(f"---\nn: 0x{'f' * 5_000}\n---\nHello there", "utf-8")
+
+    first, second = loading.read(tmp_path, InputSettings()).documents
+
+    assert first.metadata == {"\ufffd": 1}
+    assert second.metadata == {"n": None}
+
+
+def test_a_title_is_cut_where_it_is_no_title(tmp_path: Path):
+    (tmp_path / "a.csv").write_text(f"title,text\n{'long ' * 1_000},Hello\n", "utf-8")
+
+    (document,) = loading.read(tmp_path, InputSettings()).documents
+
+    assert 300 <= len(document.title) <= 301

@@ -1,6 +1,8 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from samples import indexed
 
 from graphrag import GraphRAG
 from graphrag.query.context import Tools
@@ -29,3 +31,9 @@ def test_the_question_and_the_collection_decide(tools: Tools, question: str, met
 
 def test_without_entities_there_is_only_one_way(nameless: GraphRAG, make_tools: Callable[..., Tools]):
     assert route("What is the main theme?", make_tools(nameless).retriever) == ("basic", "the index has no entities")
+
+
+def test_a_name_in_a_script_without_capitals_is_a_name(tmp_path: Path):
+    rag = indexed(tmp_path, [("", "홍길동은 활빈당을 이끌었다. 홍길동의 아버지는 판서였다.")])
+
+    assert rag.query("홍길동의 주요 업적은 무엇인가?").method != "global"

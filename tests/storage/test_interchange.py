@@ -216,6 +216,13 @@ def test_a_column_of_another_kind_is_named(exported: Path) -> None:
         read_parquet(exported)
 
 
+def test_an_id_that_is_there_twice_is_named(exported: Path) -> None:
+    rewrite(exported, "entities", lambda table: pa.concat_tables([table, table]))
+
+    with pytest.raises(InterchangeError, match=r"entities\.parquet has 3 ids more than once, such as"):
+        read_parquet(exported)
+
+
 def test_numbers_and_texts_of_other_widths_are_taken(exported: Path) -> None:
     rewrite(
         exported,
