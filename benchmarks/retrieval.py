@@ -30,7 +30,7 @@ def main() -> None:
         for source in sources:
             with tempfile.TemporaryDirectory() as scratch:
                 retriever = build(folder, source, Path(scratch))
-                report(f"{folder.name}, {source}", retriever, data.questions(folder), source)
+                report(f"{folder.name}, {source}", retriever, data.questions(folder))
 
 
 def build(folder: Path, source: str, scratch: Path) -> Retriever:
@@ -51,28 +51,25 @@ def build(folder: Path, source: str, scratch: Path) -> Retriever:
     return Retriever(store.open(), embedder, SETTINGS.query.local)
 
 
-def rankings(retriever: Retriever, source: str) -> dict[str, Callable[[str], list[str]]]:
+def rankings(retriever: Retriever) -> dict[str, Callable[[str], list[str]]]:
     """Each ranking as a function from a question to passage ids of the set."""
 
     def ids(hits: list) -> list[str]:
         return list(dict.fromkeys(unit.source_id for unit in retriever.units(hits)))
 
-    graph = {"graph": lambda question: ids(retriever.local(question, DEPTH).text_units)}
-    if source != "fast":
-        return graph
     reader = retriever.reader
     return {
         "BM25": lambda question: ids(reader.matching("text_units", question, DEPTH)),
         "dense": lambda question: ids(reader.nearest("text_units", retriever.vector(question), DEPTH)),
         "hybrid": lambda question: ids(retriever.hybrid("text_units", question, DEPTH)),
-        **graph,
+        "graph": lambda question: ids(retriever.local(question, DEPTH).text_units),
     }
 
 
-def report(title: str, retriever: Retriever, questions: list[data.Question], source: str) -> None:
+def report(title: str, retriever: Retriever, questions: list[data.Question]) -> None:
     print(f"\n{title}: {len(retriever.graph.unit_ids)} passages, {len(questions)} questions")
     print(f"{'':10}" + "".join(f"{column:>8}" for column in COLUMNS))
-    for name, rank in rankings(retriever, source).items():
+    for name, rank in rankings(retriever).items():
         rank(questions[0].text)
         started = time.perf_counter()
         found = [rank(question.text) for question in questions]
