@@ -17,7 +17,7 @@ def main() -> None:
     print("\nindexing, fast: whole processes")
     print(f"{'':24}{'words':>9}{'CPU s':>8}{'wall s':>8}{'words/s':>9}{'peak MB':>9}")
     measure("A Christmas Carol", BOOK)
-    for folder in data.sets():
+    for folder in sorted(data.sets(), key=lambda folder: (folder / "corpus.jsonl").stat().st_size):
         measure(folder.name, folder / "corpus.jsonl")
 
 
@@ -36,6 +36,6 @@ def measure(name: str, source: Path) -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     wall = json.loads(done.stdout)["seconds"]
-    # The largest child so far: read it for the first and for each that is larger.
+    # Of the largest child so far: the smaller sets go first.
     peak = after.ru_maxrss / 1024
     print(f"{name:24}{words:9,}{cpu:8.1f}{wall:8.1f}{words / wall:9.0f}{peak:9.0f}", flush=True)
