@@ -56,6 +56,8 @@ FUNCTION_WORDS = frozenset(
 )
 
 
+# How reports written by a model (and ours, after them) name the sources of a sentence.
+DATA_REFERENCE = re.compile(r" ?\[Data:([^\[\]]{0,2000})\]", re.IGNORECASE)
 HONORIFICS = frozenset("mr mrs ms dr st sir prof rev lt col gen capt messrs jr".split())
 LONG_SENTENCE = 300
 """Characters."""

@@ -14,8 +14,6 @@ from graphrag.records import Citation, RetrievedUnit
 
 LEAST_SUPPORT = 0.4
 """Cosine similarity under which a sentence is not about what a text says."""
-DATA_REFERENCE = re.compile(r" ?\[Data:[^\[\]]{0,2000}\]")
-"""How reports written for (or by) a model name their sources inside a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

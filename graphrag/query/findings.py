@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphrag.query.citing import DATA_REFERENCE, Statement, support
+from graphrag.language import DATA_REFERENCE
+from graphrag.query.citing import Statement, support
 from graphrag.query.context import Tools
 from graphrag.ranking import diverse
 from graphrag.records import ContextItem

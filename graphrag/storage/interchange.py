@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from graphrag.errors import InterchangeError
+from graphrag.language import DATA_REFERENCE
 from graphrag.records import Community, Index, Report, TextUnit
 from graphrag.storage import schema
 from graphrag.storage.base import Reader
@@ -35,7 +36,6 @@ REQUIRED: Mapping[str, Sequence[str]] = {
 """What an index must have to be imported; all else is made up for."""
 
 # "[Data: Entities (5, 8); Relationships (7, +more)]", the numbers being human_readable_id.
-_DATA = re.compile(r"\[Data:([^\[\]]{0,2000})\]", re.IGNORECASE)
 _NUMBERS = re.compile(r"(sources|entities|relationships|claims|reports) ?\(([^()]{0,2000})\)", re.IGNORECASE)
 # The incumbent can put "key: value." lines of metadata before the text of a unit.
 _HEADER = re.compile(r"\A(?:[\w -]+: .*\.\n)+")
@@ -235,7 +235,7 @@ def _with_evidence(report: Report, evidence: _Evidence) -> Report:
 def _cited(text: str, evidence: _Evidence) -> tuple[str, ...]:
     """The text units that the references of a finding lead to, in the order of the references."""
     cited: dict[str, None] = {}
-    for reference in _DATA.findall(text):
+    for reference in DATA_REFERENCE.findall(text):
         for kind, numbers in _NUMBERS.findall(reference):
             for number in re.findall(r"\d{1,18}", numbers):
                 cited |= dict.fromkeys(evidence[kind.lower()].get(int(number), ()))

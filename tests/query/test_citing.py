@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import retrieved
 
-from graphrag.query.citing import DATA_REFERENCE, Evidence, Numbering, Statement, locate, passages, support
+from graphrag.language import DATA_REFERENCE
+from graphrag.query.citing import Evidence, Numbering, Statement, locate, passages, support
 from graphrag.records import Citation
 
 SCROOGE, SNOW = retrieved("Marley was dead.\n\nScrooge\n  knew it.", "Snow fell on London. It was cold.")
