@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks import data
 from graphrag.evaluation.metrics import all_at, mean, recall_at
-from graphrag.indexer import chunking, extraction, loading
+from graphrag.indexer import chunking, fast_extraction, loading
 from graphrag.indexer.pipeline import Pipeline, summarize
 from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.progress import silent
@@ -40,7 +40,7 @@ def build(folder: Path, source: str, scratch: Path) -> Retriever:
     documents = loading.read(scratch / "input", SETTINGS.input).documents
     units = chunking.split_all(documents, SETTINGS.chunking)
     if source == "fast":
-        extractions = extraction.extract(documents, units, SETTINGS.extraction)
+        extractions = fast_extraction.extract(documents, units, SETTINGS.extraction)
     else:
         extractions = data.recorded_extractions(folder, units, {d.id: d.source_id for d in documents})
     embedder, store = EmbeddedEmbedder(), LanceStore(scratch / "output")

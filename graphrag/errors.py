@@ -5,8 +5,16 @@
     ├── MissingDependencyError  an optional package is needed and not installed
     ├── InputError              the input folder, or a document in it, cannot be used
     ├── UnavailableError        what was asked for needs something this set-up does not have
+    ├── ModelError              a language or embedding model cannot do what is asked
+    │   ├── OverloadedError         it is busy or failing; later may do (429, 5xx)
+    │   ├── ConnectionLostError     it cannot be reached, or was lost half-way
+    │   ├── ContextOverflowError    the request is longer than its context
+    │   ├── ModelRefusedError       it refuses every such call (key, name of the model, request)
+    │   └── UnusableReplyError      it answered, and the answer cannot be used
+    ├── PromptError             a prompt file lacks a placeholder or misspells one
     ├── IndexingError           a build cannot go on
-    │   └── BuildInProgressError    another build holds the index
+    │   ├── BuildInProgressError    another build holds the index
+    │   └── BudgetExceededError     the next call would cost more than was allowed
     ├── StorageError            the index cannot be read or written
     │   ├── IndexNotFoundError      there is no index yet
     │   └── IndexMismatchError      the index was made with other settings than those in force
@@ -41,12 +49,54 @@ class UnavailableError(GraphRAGError):
     """What was asked for needs something that this set-up or version does not have."""
 
 
+class ModelError(GraphRAGError):
+    """A language or embedding model cannot do what is asked."""
+
+
+class OverloadedError(ModelError):
+    """The model is busy or failing; later may do."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds the server asked to wait, if it did."""
+
+
+class ConnectionLostError(ModelError):
+    """The model cannot be reached, or was lost half-way through a reply."""
+
+    def __init__(self, message: str, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
+        """Nobody listens there, as opposed to a connection that was lost or timed out."""
+
+
+class ContextOverflowError(ModelError):
+    """The request is longer than the model's context."""
+
+
+class ModelRefusedError(ModelError):
+    """The model refuses every such call: wrong key, unknown model, malformed request."""
+
+
+class UnusableReplyError(ModelError):
+    """The model answered, and the answer cannot be used; asking again may give a better one."""
+
+
+class PromptError(GraphRAGError):
+    """A prompt file lacks a placeholder or misspells one."""
+
+
 class IndexingError(GraphRAGError):
     """A build cannot go on; the index published before it is untouched."""
 
 
 class BuildInProgressError(IndexingError):
     """Another build holds the index."""
+
+
+class BudgetExceededError(IndexingError):
+    """The next call would cost more than was allowed; what was paid for is kept for the next run."""
 
 
 class StorageError(GraphRAGError):

@@ -32,15 +32,35 @@ class LLMSettings(Section):
     """The large language model. `none`: everything runs on the embedded default."""
 
     provider: Literal["none", "openai", "llamacpp", "transformers", "fake", "replay"] = "none"
-    model: str = ""
-    base_url: str = ""
+    model: str = Field(default="", description="the model's name, a path (llamacpp: GGUF; replay: recording) or hub id")
+    base_url: str = Field(default="", description="of an OpenAI-compatible server; empty: OpenAI's own")
     api_key: SecretStr | None = Field(default=None, exclude=True, description="GRAPHRAG_LLM__API_KEY only")
+    headers: dict[str, str] = Field(default={}, description="further headers of every request; no secrets")
+    body: dict[str, Any] = Field(default={}, description="further fields of every request, such as top_p or lora")
+    options: dict[str, Any] = Field(default={}, description="for llamacpp or transformers, when it loads a model")
+    temperature: float = Field(default=0.0, ge=0)
+    max_tokens: int = Field(default=4096, ge=16, description="longest reply, in tokens")
+    context: int = Field(default=0, ge=0, description="tokens the model reads at most; 0: the server's word")
+    structured: Literal["auto", "schema", "json", "text"] = Field(
+        default="auto", description="how replies are held to their form; auto finds out what the server can do"
+    )
+    concurrency: int = Field(default=64, ge=1, description="most calls in flight; fewer while the server is slow")
+    timeout: float = Field(default=300, gt=0, description="seconds without a sign of life before a call is lost")
+    attempts: int = Field(default=3, ge=1, description="tries of a call whose replies cannot be used")
+    patience: float = Field(default=600, ge=0, description="seconds to wait for a server that fails or is away")
+    prompt_price: float = Field(default=0.0, ge=0, description="per million prompt tokens")
+    completion_price: float = Field(default=0.0, ge=0, description="per million completion tokens")
 
 
 class EmbeddingSettings(Section):
     """The embedding model. `embedded` is all-MiniLM-L6-v2, shipped with the package."""
 
-    provider: Literal["embedded"] = "embedded"
+    provider: Literal["embedded", "openai", "transformers"] = "embedded"
+    model: str = Field(default="", description="the model's name at the server, a path, or hub id")
+    base_url: str = Field(default="", description="of a compatible server; empty: that of llm, then OpenAI's")
+    api_key: SecretStr | None = Field(default=None, exclude=True, description="GRAPHRAG_EMBEDDING__API_KEY only")
+    dimensions: int = Field(default=0, ge=0, description="0: as many as the model gives")
+    batch: int = Field(default=128, ge=1, description="texts a request")
 
 
 class InputSettings(Section):
@@ -60,10 +80,28 @@ class ChunkingSettings(Section):
 
 
 class ExtractionSettings(Section):
-    """What the model-free extractor keeps."""
+    """What is extracted from text units, with a model or without."""
 
-    max_descriptions: int = Field(default=3, ge=1, description="sentences that describe an entity or relationship")
-    min_phrase_count: int = Field(default=3, ge=1, description="sentences a key phrase must occur in")
+    max_descriptions: int = Field(default=3, ge=1, description="fast: sentences in a description")
+    min_phrase_count: int = Field(default=3, ge=1, description="fast: sentences a key phrase must occur in")
+    window: int = Field(default=1200, ge=64, description="standard: tokens of text a model call, in whole text units")
+    entity_types: tuple[str, ...] = Field(default=(), description="standard: types looked for; none: any")
+    claims: bool = Field(default=False, description="standard: extract claims (covariates) as well")
+    gleanings: int = Field(default=1, ge=0, description="standard: further turns for a sparse or cut reply")
+    summarize_above: int = Field(
+        default=300, ge=32, description="standard: tokens of joined descriptions above which a model summarises them"
+    )
+
+
+class ResolutionSettings(Section):
+    """Which names mean the same entity (standard)."""
+
+    enabled: bool = True
+    least_similarity: float = Field(default=0.75, ge=0, le=1, description="pairs below it differ; no model is asked")
+    certain_similarity: float = Field(
+        default=0.97, ge=0, le=1, description="pairs above it are the same, unless vetoed"
+    )
+    pairs_per_call: int = Field(default=40, ge=1)
 
 
 class CommunitySettings(Section):
@@ -75,15 +113,23 @@ class CommunitySettings(Section):
 
 
 class ReportSettings(Section):
-    """How long a community report is."""
+    """How community reports are written."""
 
     max_findings: int = Field(default=5, ge=1)
+    input_tokens: int = Field(default=4000, ge=256, description="standard: records a report call reads, in tokens")
+
+
+class PromptSettings(Section):
+    """Prompts of your own."""
+
+    dir: str = Field(default="prompts", description="relative to the root folder; files there replace the shipped ones")
 
 
 class StorageSettings(Section):
     """Where the index is, relative to the root folder."""
 
     uri: str = "output"
+    memo: str = Field(default="cache/memo.sqlite", description="every paid reply of a model, for good")
 
 
 class LocalSettings(Section):
@@ -138,8 +184,10 @@ class Settings(BaseSettings):
     input: InputSettings = InputSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     extraction: ExtractionSettings = ExtractionSettings()
+    resolution: ResolutionSettings = ResolutionSettings()
     communities: CommunitySettings = CommunitySettings()
     reports: ReportSettings = ReportSettings()
+    prompts: PromptSettings = PromptSettings()
     storage: StorageSettings = StorageSettings()
     query: QuerySettings = QuerySettings()
 
@@ -164,11 +212,12 @@ def load(root: Path) -> Settings:
     """
     _check_environment()
     data = _read(root / SETTINGS_FILE)
-    if isinstance(data.get("llm"), dict) and "api_key" in data["llm"]:
-        raise SettingsError(
-            f"{SETTINGS_FILE} holds llm.api_key: secrets are read from the environment only; "
-            "remove it and set GRAPHRAG_LLM__API_KEY"
-        )
+    for section in ("llm", "embedding"):
+        if isinstance(data.get(section), dict) and "api_key" in data[section]:
+            raise SettingsError(
+                f"{SETTINGS_FILE} holds {section}.api_key: secrets are read from the environment only; "
+                f"remove it and set {ENV_PREFIX}{section.upper()}{ENV_DELIMITER}API_KEY"
+            )
     try:
         return Settings(**data)
     except ValidationError as error:

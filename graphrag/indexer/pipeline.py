@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graphrag.errors import IndexingError
-from graphrag.indexer import chunking, clustering, embedding, extraction, graph, loading, reporting
+from graphrag.indexer import chunking, clustering, embedding, fast_extraction, fast_reporting, graph, loading
 from graphrag.models.base import Embedder
 from graphrag.progress import Progress
 from graphrag.records import Document, Extraction, Failure, Index, IndexSummary, TextUnit
@@ -62,7 +62,7 @@ class Pipeline:
             if not text_units:
                 raise IndexingError(f"no document in {folder} holds any text")
             self.progress("Extracting entities and relationships", 0, 0)
-            extractions = extraction.extract(loaded.documents, text_units, self.settings.extraction)
+            extractions = fast_extraction.extract(loaded.documents, text_units, self.settings.extraction)
             content = self.assemble(loaded.documents, text_units, extractions)
             summary = summarize(content.index, "fast", loaded.failures, loaded.notices)
             published = self.publish(content, fingerprint, summary, started)
@@ -83,7 +83,7 @@ class Pipeline:
         communities = clustering.detect(built, self.settings.communities, period=today)
         stated = embedding.of_facts(built.facts, built.entities, self.embedder, self.progress)
         self.progress("Writing community reports", 0, 0)
-        reports = reporting.write(communities, built, stated.vectors, linked, self.settings.reports)
+        reports = fast_reporting.write(communities, built, stated.vectors, linked, self.settings.reports)
         index = Index(
             documents=tuple(documents),
             text_units=tuple(linked),

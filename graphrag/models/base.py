@@ -1,11 +1,19 @@
 """What the package asks of a model."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from graphrag.messages import Reply, Request, Unanswered
+from graphrag.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+Watch = Callable[[str], bool]
+"""Hears a reply as it arrives, piece by piece (the new piece, not the whole); true cuts it short."""
 
 
 class Embedder(Protocol):
@@ -25,5 +33,57 @@ class Embedder(Protocol):
         """Unit vectors, shape (len(texts), dimensions), in the order of the texts.
 
         A text of any length counts whole; an empty one has some vector too.
+        """
+        ...
+
+
+class ChatModel(Protocol):
+    """Answers conversations: a server, or a model in this process.
+
+    One call, one attempt: what to do when it fails is up to the model service, which every call
+    goes through. Used from one event loop at a time.
+    """
+
+    @property
+    def name(self) -> str:
+        """Which model, as its maker calls it."""
+        ...
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Everything beside the request that a reply depends on (temperature, seed, adapter …),
+        as JSON can hold it: part of a reply's address in the memo. No secrets, no addresses."""
+        ...
+
+    async def chat(self, request: Request, watch: Watch) -> Reply:
+        """The model's reply to a request; `watch` hears it as it comes and may end it.
+
+        Raises ModelError: OverloadedError or ConnectionLostError where the same call may succeed
+        later, ContextOverflowError where it cannot as it is, any other where no call will.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections or of the loaded model."""
+        ...
+
+
+class ChatService(Protocol):
+    """What the steps of the indexer and of queries ask: the one way to a chat model.
+
+    Replies that were paid for once come from the memo; failures are retried; usage is counted.
+    """
+
+    def ask(
+        self, requests: Sequence[Request], parse: Callable[[Reply], T], progress: Progress, label: str
+    ) -> list[T | Unanswered]:
+        """What `parse` makes of the reply to each request, in their order; calls run at once.
+
+        `parse` is pure and raises UnusableReplyError for a reply that should be asked for again.
+        A request without a usable reply is an Unanswered; nothing is raised for it. `label` is
+        what `progress` calls the work.
+
+        Raises ModelRefusedError, ConnectionLostError or OverloadedError where no call can
+        succeed, and BudgetExceededError; replies had until then are kept in the memo.
         """
         ...

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import documents, text_units
 
-from graphrag.indexer import extraction, graph
-from graphrag.indexer.extraction import KEY_PHRASE, NAME, TITLE
+from graphrag.indexer import fast_extraction, graph
+from graphrag.indexer.fast_extraction import KEY_PHRASE, NAME, TITLE
 from graphrag.language import fold
 from graphrag.records import Extraction
 from graphrag.settings import ExtractionSettings
@@ -27,7 +27,7 @@ texts = st.one_of(st.text(), st.lists(sentences, max_size=8).map("".join))
 def extract(*texts: str, titles: Sequence[str] = (), minimum: int = 3) -> list[Extraction]:
     """What is found in text units, each of a document of its own."""
     settings = ExtractionSettings(min_phrase_count=minimum)
-    return extraction.extract(documents(*texts, titles=titles), text_units(*texts), settings)
+    return fast_extraction.extract(documents(*texts, titles=titles), text_units(*texts), settings)
 
 
 def entities(found: Extraction) -> dict[str, str]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import documents, text_units
 
-from graphrag.indexer import clustering, extraction, graph, reporting
+from graphrag.indexer import clustering, fast_extraction, fast_reporting, graph
 from graphrag.indexer.graph import Graph
 from graphrag.records import Community, Entity, Fact, Report, TextUnit
 from graphrag.settings import CommunitySettings, ExtractionSettings, ReportSettings
@@ -23,10 +23,10 @@ TEXTS = (
 def report_on(*texts: str, **options: int) -> tuple[list[Report], list[Community], Graph, list[TextUnit]]:
     """The reports on texts, and what they are made from."""
     units = text_units(*texts)
-    built = graph.build(extraction.extract(documents(*texts), units, ExtractionSettings()), max_descriptions=3)
+    built = graph.build(fast_extraction.extract(documents(*texts), units, ExtractionSettings()), max_descriptions=3)
     communities = clustering.detect(built, CommunitySettings(max_size=2, resolution=0.3))
     vectors = WordEmbedder().embed([fact.text for fact in built.facts])
-    reports = reporting.write(communities, built, vectors, units, ReportSettings(**options))
+    reports = fast_reporting.write(communities, built, vectors, units, ReportSettings(**options))
     return reports, communities, built, units
 
 
@@ -92,7 +92,7 @@ def test_the_most_central_sentence_is_kept():
     community = Community("c", 0, 0, -1, (), "Community 0", ("e",), (), ("u0",), "", 1)
     vectors = np.array([[1, 0, 0], [0.8, 0.6, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float32)
 
-    (report,) = reporting.write([community], built, vectors, text_units("…"), ReportSettings(max_findings=1))
+    (report,) = fast_reporting.write([community], built, vectors, text_units("…"), ReportSettings(max_findings=1))
 
     assert [finding.explanation for finding in report.findings] == [f"{facts[1].text} [Data: Sources (0)]"]
 
@@ -101,7 +101,9 @@ def test_a_community_about_which_nothing_is_said():
     built = Graph((Entity("e", "E", "NAME", "", ("u0",), 1),), (), ())
     community = Community("c", 0, 0, -1, (), "Community 0", ("e",), (), ("u0",), "", 1)
 
-    (report,) = reporting.write([community], built, np.zeros((0, 3), np.float32), text_units("E"), ReportSettings())
+    (report,) = fast_reporting.write(
+        [community], built, np.zeros((0, 3), np.float32), text_units("E"), ReportSettings()
+    )
 
     assert (report.title, report.summary, report.findings) == ("E", "E", ())
 
@@ -114,10 +116,10 @@ def test_no_communities():
 @settings(deadline=None, max_examples=24)
 def test_ids_do_not_depend_on_the_order_of_the_text_units(order: list[int]):
     def ids(units: list[TextUnit]) -> set[str]:
-        built = graph.build(extraction.extract([], units, ExtractionSettings()), max_descriptions=3)
+        built = graph.build(fast_extraction.extract([], units, ExtractionSettings()), max_descriptions=3)
         communities = clustering.detect(built, CommunitySettings())
         vectors = WordEmbedder().embed([fact.text for fact in built.facts])
-        return {report.id for report in reporting.write(communities, built, vectors, units, ReportSettings())}
+        return {report.id for report in fast_reporting.write(communities, built, vectors, units, ReportSettings())}
 
     units = text_units(*TEXTS)
     assert ids([units[place] for place in order]) == ids(units)
@@ -137,7 +139,7 @@ def test_titles_name_the_most_prominent_members(members: str, title: str):
     ids = tuple(entity.id for entity in reversed(entities))
     community = Community("c", 0, 0, -1, (), "Community 0", ids, (), ("u0",), "", len(ids))
 
-    (report,) = reporting.write(
+    (report,) = fast_reporting.write(
         [community], Graph(entities, (), ()), np.zeros((0, 3), np.float32), text_units("…"), ReportSettings()
     )
 
