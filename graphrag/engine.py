@@ -10,12 +10,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from graphrag import settings as settings_module
-from graphrag.errors import IndexMismatchError, MissingDependencyError, QueryError, UnavailableError
-from graphrag.models.base import Embedder
+from graphrag.backends import Backends
+from graphrag.errors import IndexMismatchError, MissingDependencyError, QueryError
+from graphrag.models.base import ChatModel, ChatService, Embedder
+from graphrag.models.budget import Budget
 from graphrag.models.cached import CachedEmbedder
-from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.progress import Progress, silent
-from graphrag.records import Answer, IndexSummary, Method, RetrievedUnit, Usage
+from graphrag.records import Answer, Estimate, IndexSummary, Method, RetrievedUnit, Usage
 from graphrag.settings import Settings
 from graphrag.storage.base import Build, Reader, Store
 from graphrag.storage.lance import LanceStore
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from graphrag.indexer.standard import Standard
     from graphrag.query.context import Tools
 
 IndexMethod = Literal["auto", "standard", "fast"]
@@ -45,16 +47,23 @@ class GraphRAG:
     """
 
     def __init__(
-        self, root: str | Path = ".", settings: Settings | None = None, *, embedder: Embedder | None = None
+        self,
+        root: str | Path = ".",
+        settings: Settings | None = None,
+        *,
+        chat: ChatModel | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
         """Open the folder `root`; whether there is an index yet shows at the first query.
 
-        `settings` replace those of settings.yaml and the environment; `embedder` replaces the
-        configured embedding model. Raises SettingsError.
+        `settings` replace those of settings.yaml and the environment; `chat` and `embedder`
+        replace the configured models. Raises SettingsError, or MissingDependencyError for the
+        configured embedding model.
         """
         self.root = Path(root)
         self.settings = settings or settings_module.load(self.root)
-        self._embedder: Embedder = embedder or EmbeddedEmbedder()
+        self._chat = chat
+        self._embedder: Embedder = embedder or self._backends.embedder()
         self._store: Store = LanceStore(self.root / self.settings.storage.uri)
         self._opened: tuple[Build, Tools] | None = None
         self._opening = Lock()
@@ -67,21 +76,64 @@ class GraphRAG:
 
     # --- Building -----------------------------------------------------------------------
 
-    def index(self, method: IndexMethod = "auto", *, progress: Progress = silent) -> IndexSummary:
+    def index(
+        self,
+        method: IndexMethod = "auto",
+        *,
+        progress: Progress = silent,
+        resolve: bool = True,
+        max_tokens: int | None = None,
+        max_cost: float | None = None,
+    ) -> IndexSummary:
         """Make the index match the input folder; does nothing if it does already.
 
-        Raises InputError, IndexingError, StorageError or UnavailableError; the index published
-        before stays as it is then.
+        `standard` asks the language model, for at most `max_tokens` or `max_cost`; `fast` needs
+        none; `auto` is `standard` where one is configured. Without `resolve` different names
+        stay different entities.
+
+        Raises InputError, IndexingError (BudgetExceededError among them), ModelError,
+        StorageError, PromptError or UnavailableError; the index published before stays as it is
+        then, and what was paid for is kept for the next run.
         """
-        self._check_index_method(method)
+        from graphrag.indexer.fast import Fast
         from graphrag.indexer.pipeline import Pipeline
 
         pipeline = Pipeline(self.settings, self._embedder, self._store, progress)
-        return pipeline.run(self.root / self.settings.input.dir)
+        folder = self.root / self.settings.input.dir
+        if self._index_method(method) == "fast":
+            return pipeline.run(folder, Fast(self.settings, progress))
+        with self._backends.chat_service(self._chat, Budget(max_tokens, max_cost)) as service:
+            summary = pipeline.run(folder, self._standard(service, progress, resolve))
+            return replace(summary, usage=service.usage())
 
     async def aindex(self, method: IndexMethod = "auto", *, progress: Progress = silent) -> IndexSummary:
         """`index`, without blocking the event loop."""
         return await asyncio.to_thread(self.index, method, progress=progress)
+
+    def estimate(self, method: IndexMethod = "auto", *, progress: Progress = silent, resolve: bool = True) -> Estimate:
+        """What `index` would ask of the language model and cost, by stage; asks it nothing.
+
+        All zero for `fast`. Raises as `index` does.
+        """
+        if self._index_method(method) == "fast":
+            return Estimate((), 0.0)
+        from graphrag.indexer.estimating import Estimating
+        from graphrag.indexer.pipeline import Pipeline
+        from graphrag.models.budget import Prices
+        from graphrag.models.dry_run import DryRun
+        from graphrag.models.embedded import EmbeddedEmbedder
+        from graphrag.models.memo import Origin
+
+        llm, model, memo = self.settings.llm, self._chat or self._backends.chat_model(), self._backends.memo()
+        dry_run = DryRun(Origin.of(model.name, model.parameters), memo, llm.max_tokens)
+        # Names are compared by vectors; those of a served model would cost something already.
+        method_ = replace(self._standard(dry_run, progress, resolve), embedder=EmbeddedEmbedder())
+        pipeline = Pipeline(self.settings, method_.embedder, self._store, progress)
+        prices = Prices(llm.prompt_price, llm.completion_price)
+        try:
+            return Estimating(pipeline, method_, dry_run, prices).estimate(self.root / self.settings.input.dir)
+        finally:
+            memo.close()
 
     def import_parquet(self, folder: str | Path, *, progress: Progress = silent) -> IndexSummary:
         """Replace the index by one that Microsoft GraphRAG 3.x wrote as parquet files.
@@ -167,13 +219,24 @@ class GraphRAG:
 
     # --- Within -------------------------------------------------------------------------
 
-    def _check_index_method(self, method: IndexMethod) -> None:
-        if method not in ("auto", "standard", "fast"):
+    @property
+    def _backends(self) -> Backends:
+        return Backends(self.root, self.settings)
+
+    def _index_method(self, method: IndexMethod) -> Literal["standard", "fast"]:
+        if method == "auto":
+            return "standard" if self._chat or self.settings.llm.provider != "none" else "fast"
+        if method not in ("standard", "fast"):
             raise QueryError(f"unknown indexing method '{method}': use auto, standard or fast")
-        if method == "standard" or (method == "auto" and self.settings.llm.provider != "none"):
-            raise UnavailableError(
-                "indexing with a language model is not in this version: use --method fast, which needs none"
-            )
+        return method
+
+    def _standard(self, service: ChatService, progress: Progress, resolve: bool = True) -> "Standard":
+        from graphrag.indexer.asking import Asking
+        from graphrag.indexer.standard import Standard
+        from graphrag.prompts import Prompts
+
+        prompts = Prompts(self.root / self.settings.prompts.dir)
+        return Standard(self.settings, Asking(service, prompts, progress), self._embedder, resolve)
 
     def _route(self, question: str, method: str, tools: "Tools") -> tuple[Method, str]:
         from graphrag.query.routing import route

@@ -115,7 +115,25 @@ def fold(name: str) -> str:
 
     Never shown to anybody: the display form of a name is kept beside it.
     """
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return fold_text(name)
+
+
+def fold_text(text: str) -> str:
+    """`fold` for texts of any length: it keeps no copy of them."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def holds_name(text: str, name: str) -> bool:
+    """Whether a text names something, both folded. Words count whole where words are spaced; what
+    follows may be a particle in scripts that write it on to the name."""
+    start = text.find(name) if name else -1
+    while start >= 0:
+        end = start + len(name)
+        before, after = text[start - 1 : start], text[end : end + 1]
+        if not (before.isalnum() and name[0].isascii()) and not (after.isalnum() and name[-1].isascii()):
+            return True
+        start = text.find(name, start + 1)
+    return False
 
 
 def without_josa(word: str) -> str:

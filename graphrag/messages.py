@@ -76,3 +76,5 @@ class Unanswered:
     reason: str
     overflow: bool = False
     """The request is longer than the model's context: a smaller one may do."""
+    asked: bool = True
+    """False if the request was only planned: there is nothing to make up for."""

@@ -77,6 +77,8 @@ class Entity:
     """The number of text units that mention it."""
     degree: int = 0
     human_readable_id: int = 0
+    aliases: tuple[str, ...] = ()
+    """Other names of it that were merged into this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,18 @@ class ExtractedStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtractedClaim:
+    """A claim about a name, as one extractor found it in one text unit."""
+
+    subject: str
+    object: str
+    type: str
+    status: str
+    date: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class Extraction:
     """All that one extractor found in one text unit."""
 
@@ -224,6 +238,7 @@ class Extraction:
     entities: tuple[ExtractedEntity, ...]
     relationships: tuple[ExtractedRelationship, ...]
     statements: tuple[ExtractedStatement, ...] = ()
+    claims: tuple[ExtractedClaim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +248,24 @@ class Failure:
     stage: str
     item: str
     reason: str
+    passing: bool = False
+    """Whether it may go well next time although the input is the same: the next run tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageUsage:
+    """What a stage asked of a model."""
+
+    stage: str
+    calls: int = 0
+    remembered: int = 0
+    """Replies that the memo had from before."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    """Prompt tokens that the server says it had in its prefix cache."""
+    seconds: float = 0.0
+    """Of all calls together, which overlap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +285,32 @@ class IndexSummary:
     seconds: float
     failures: tuple[Failure, ...] = ()
     notices: tuple[str, ...] = ()
+    usage: tuple[StageUsage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageEstimate:
+    """What a stage of a build would ask of a model."""
+
+    stage: str
+    calls: int
+    remembered: int
+    """Replies that the memo has: they cost nothing."""
+    prompt_tokens: int
+    completion_tokens: int
+    """Always estimated."""
+    exact: bool
+    """Whether calls and prompt tokens are counted; else they are estimated from the size of the text."""
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a build would ask of a model, by stage, in their order."""
+
+    stages: tuple[StageEstimate, ...]
+    cost: float
+    """In the currency of the prices in the settings; 0 without prices."""
 
 
 # --- What a question gets ----------------------------------------------------------------

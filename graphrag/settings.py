@@ -84,12 +84,12 @@ class ExtractionSettings(Section):
 
     max_descriptions: int = Field(default=3, ge=1, description="fast: sentences in a description")
     min_phrase_count: int = Field(default=3, ge=1, description="fast: sentences a key phrase must occur in")
-    window: int = Field(default=1200, ge=64, description="standard: tokens of text a model call, in whole text units")
+    window: int = Field(default=900, ge=64, description="standard: tokens of text a model call, in whole text units")
     entity_types: tuple[str, ...] = Field(default=(), description="standard: types looked for; none: any")
     claims: bool = Field(default=False, description="standard: extract claims (covariates) as well")
     gleanings: int = Field(default=1, ge=0, description="standard: further turns for a sparse or cut reply")
     summarize_above: int = Field(
-        default=300, ge=32, description="standard: tokens of joined descriptions above which a model summarises them"
+        default=600, ge=32, description="standard: tokens of joined descriptions above which a model summarises them"
     )
 
 
@@ -97,17 +97,17 @@ class ResolutionSettings(Section):
     """Which names mean the same entity (standard)."""
 
     enabled: bool = True
-    least_similarity: float = Field(default=0.75, ge=0, le=1, description="pairs below it differ; no model is asked")
+    least_similarity: float = Field(default=0.8, ge=0, le=1, description="pairs below it differ; no model is asked")
     certain_similarity: float = Field(
         default=0.97, ge=0, le=1, description="pairs above it are the same, unless vetoed"
     )
-    pairs_per_call: int = Field(default=40, ge=1)
+    pairs_per_call: int = Field(default=50, ge=1)
 
 
 class CommunitySettings(Section):
     """How the graph is clustered (hierarchical Leiden)."""
 
-    max_size: int = Field(default=10, ge=2, description="a larger community is split further where Leiden can")
+    max_size: int = Field(default=20, ge=2, description="a larger community is split further where Leiden can")
     seed: int = 0xDEADBEEF
     resolution: float = Field(default=1.0, gt=0)
 

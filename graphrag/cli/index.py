@@ -10,12 +10,14 @@ from graphrag.cli.options import Common, common
 
 if TYPE_CHECKING:
     from graphrag.engine import IndexMethod
-    from graphrag.records import IndexSummary
+    from graphrag.records import Estimate, IndexSummary
 
 NO_MODEL = (
-    "No language model is configured (llm.provider: none), so the method is fast. One is configured by llm.provider, "
-    "llm.model and llm.base_url in settings.yaml; this version cannot index with it yet."
+    "No language model is configured (llm.provider: none), so the method is fast, which needs none. One is configured "
+    "by llm.provider, llm.model and llm.base_url in settings.yaml; `graphrag doctor` checks it."
 )
+
+NO_PRICES = "No cost: llm.prompt_price and llm.completion_price are not set."
 
 
 @click.command(short_help="Make the index match the input folder.")
@@ -28,18 +30,36 @@ NO_MODEL = (
     show_default=True,
     help="standard uses a language model, fast uses none; auto is fast while none is configured.",
 )
-def index(options: Common, method: "IndexMethod") -> None:
+@click.option("--dry-run", is_flag=True, help="Say what it would ask of the model and cost, and do nothing.")
+@click.option("--resolve/--no-resolve", default=True, help="Merge different names of the same entity (standard).")
+@click.option("--max-tokens", type=click.IntRange(min=0), help="Stop before the model has used more, to go on later.")
+@click.option("--max-cost", type=click.FloatRange(min=0), help="The same in money, by the prices in settings.yaml.")
+@click.option("--skip-validation", is_flag=True, hidden=True, expose_value=False)
+def index(
+    options: Common,
+    method: "IndexMethod",
+    dry_run: bool,
+    resolve: bool,
+    max_tokens: int | None,
+    max_cost: float | None,
+) -> None:
     """Read the input folder, build the knowledge graph, and publish the index.
 
-    Does nothing if the index already matches the input and the settings.
+    Does nothing if the index already matches the input and the settings. Stopped half-way, it goes
+    on where it was: no reply of the model is paid for twice.
     """
     from graphrag.engine import GraphRAG
 
     rag = GraphRAG(options.root)
     if method == "auto" and rag.settings.llm.provider == "none":
         output.note(NO_MODEL)
+    if dry_run:
+        with output.progress(options.verbose) as progress:
+            estimate = rag.estimate(method, progress=progress, resolve=resolve)
+        forecast(estimate, options.as_json)
+        return
     with output.progress(options.verbose) as progress:
-        summary = rag.index(method, progress=progress)
+        summary = rag.index(method, progress=progress, resolve=resolve, max_tokens=max_tokens, max_cost=max_cost)
     report(summary, options.as_json)
 
 
@@ -53,6 +73,48 @@ def report(summary: "IndexSummary", as_json: bool) -> None:
         click.echo(f"Nothing changed: the index matches its input ({summary.seconds:.2f} s).")
     else:
         output.print_table("Index", _rows(summary))
+        if summary.usage:
+            _usage(summary)
+
+
+def forecast(estimate: "Estimate", as_json: bool) -> None:
+    """Print what a build would ask of the model."""
+    if as_json:
+        output.print_json(asdict(estimate))
+        return
+    if not estimate.stages:
+        click.echo("Nothing: the method is fast, which asks no model.")
+        return
+    columns = ("stage", "calls", "remembered", "prompt tokens", "completion tokens", "cost")
+    rows = [
+        (
+            stage.stage if stage.exact else f"{stage.stage} (about)",
+            f"{stage.calls:,}",
+            f"{stage.remembered:,}",
+            f"{stage.prompt_tokens:,}",
+            f"~{stage.completion_tokens:,}",
+            f"{stage.cost:.2f}",
+        )
+        for stage in estimate.stages
+    ]
+    output.print_columns("What the model would be asked", columns, rows)
+    click.echo(f"About {estimate.cost:.2f} by the prices in settings.yaml." if estimate.cost else NO_PRICES)
+
+
+def _usage(summary: "IndexSummary") -> None:
+    columns = ("stage", "calls", "remembered", "prompt tokens", "of them cached", "completion tokens")
+    rows = [
+        (
+            used.stage,
+            f"{used.calls:,}",
+            f"{used.remembered:,}",
+            f"{used.prompt_tokens:,}",
+            f"{used.cached_tokens:,}",
+            f"{used.completion_tokens:,}",
+        )
+        for used in summary.usage
+    ]
+    output.print_columns("What the model was asked", columns, rows)
 
 
 def _rows(summary: "IndexSummary") -> dict[str, object]:

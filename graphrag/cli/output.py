@@ -48,6 +48,19 @@ def print_table(title: str, rows: Mapping[str, object]) -> None:
     Console().print(table)
 
 
+def print_columns(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table with a head; the first column is text, the others are numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
 def print_some(lines: Sequence[str]) -> None:
     """The first lines on stderr, and how many more there are: all of them are in --json."""
     for line in lines[:MOST_LINES]:

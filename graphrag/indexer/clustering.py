@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 ITERATIONS = 2
 """One costs modularity (.682 against .702 on a million edges); more gain little."""
 
+LARGEST_PART = 2 / 3
+"""A split that only sheds a few members off a community is none: level after level would report on
+nearly the same entities."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Cluster:
@@ -35,7 +39,7 @@ def detect(graph: Graph, settings: CommunitySettings, period: str = "") -> list[
     """The communities of a graph, coarsest level first, numbered from 0 in that order.
 
     A community larger than `settings.max_size` has children one level down, unless Leiden finds
-    nothing to split (stars and cliques): then it stays as it is. Depends on the graph and the
+    nothing to split (stars and cliques) or only sheds a few: then it stays as it is. Depends on the graph and the
     settings only. `period` is written into every community.
     """
     clusters = list(_split(_adjacency(graph), settings))
@@ -68,17 +72,23 @@ def _adjacency(graph: Graph) -> "csr_array":
 
 
 def _loners(graph: Graph) -> Iterator[tuple[int, int]]:
-    """Each entity without a relationship, with the best connected entity of one of its text units:
-    the first by id, so that the order of the input has no say."""
+    """Each entity without a relationship, with the company it keeps in its text units: the connected
+    entity that is mentioned least elsewhere, or every loner of a book would join its hero. Of
+    equals the first, so that the order of the input has no say."""
     host: dict[str, int] = {}
+
+    def remoteness(index: int) -> tuple[bool, int, int]:
+        entity = graph.entities[index]
+        return (not entity.degree, entity.frequency, index)
+
     for index, entity in enumerate(graph.entities):
         for unit in entity.text_unit_ids:
-            if unit not in host or entity.degree > graph.entities[host[unit]].degree:
-                host[unit] = index
+            host[unit] = min(host.get(unit, index), index, key=remoteness)
     for index, entity in enumerate(graph.entities):
-        chosen = host[min(entity.text_unit_ids)] if entity.text_unit_ids else index
-        if not entity.degree and chosen != index:
-            yield index, chosen
+        if not entity.degree and entity.text_unit_ids:
+            chosen = min((host[unit] for unit in entity.text_unit_ids), key=remoteness)
+            if chosen != index:
+                yield index, chosen
 
 
 def _split(matrix: "csr_array", settings: CommunitySettings) -> Iterator[_Cluster]:
@@ -92,7 +102,7 @@ def _split(matrix: "csr_array", settings: CommunitySettings) -> Iterator[_Cluste
         for cluster in level:
             if len(cluster.members) > settings.max_size:
                 parts = _leiden(matrix, cluster.members, settings)
-                if len(parts) > 1:
+                if len(parts) > 1 and len(parts[0]) <= LARGEST_PART * len(cluster.members):
                     below += [_Cluster(members, cluster.level + 1, number) for members in parts]
             number += 1
         level = below

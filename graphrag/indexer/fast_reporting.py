@@ -5,15 +5,14 @@ their mean) and names several of its entities; the next one is chosen for that a
 something new (maximal marginal relevance, Carbonell and Goldstein 1998).
 """
 
-import json
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graphrag.indexer.graph import Graph
+from graphrag.indexer.report_text import Content, by_prominence, name_all, rank_by_share, refer, to_report
 from graphrag.ranking import diverse
-from graphrag.records import Community, Entity, Fact, Finding, Report, TextUnit, content_id
+from graphrag.records import Community, Entity, Fact, Finding, Report, TextUnit
 from graphrag.settings import ReportSettings
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def write(
     for community in communities:
         named = _named(community, about)
         chosen = [graph.facts[index] for index in _central(named, graph.facts, vectors, settings.max_findings)]
-        members = sorted((entities[id_] for id_ in community.entity_ids), key=_by_prominence)
+        members = sorted((entities[id_] for id_ in community.entity_ids), key=by_prominence)
         reports.append(_report(community, members, chosen, numbers))
     return reports
 
@@ -78,67 +77,23 @@ def _substance(text: str) -> float:
     return 1.0 if low <= len(text.split()) <= high else 0.2
 
 
-def _by_prominence(entity: Entity) -> tuple[int, int, str]:
-    return (-entity.degree, -entity.frequency, entity.title)
-
-
 def _report(community: Community, members: Sequence[Entity], chosen: Sequence[Fact], numbers: dict[str, int]) -> Report:
-    title = _list([entity.title for entity in members[:3]], more=len(members) > 3)
-    findings = tuple(_finding(fact, members, numbers) for fact in chosen)
-    summary = " ".join(fact.text for fact in chosen[:SUMMARY_SENTENCES]) or title
-    units, total = len(community.text_unit_ids), len(numbers)
-    rank = round(10 * math.log1p(units) / math.log1p(total), 1) if total else 0.0
-    rating = f"Mentioned in {units} of {total} text units."
-    content = _markdown(title, summary, findings)
-    return Report(
-        id=content_id("report", community.id, *sorted(fact.id for fact in chosen)),
-        community=community.community,
-        level=community.level,
-        parent=community.parent,
-        children=community.children,
+    title = name_all([entity.title for entity in members])
+    rank, rating = rank_by_share(community, len(numbers))
+    content = Content(
         title=title,
-        summary=summary,
-        full_content=content,
+        summary=" ".join(fact.text for fact in chosen[:SUMMARY_SENTENCES]) or title,
         rank=rank,
-        rating_explanation=rating,
-        findings=findings,
-        full_content_json=_json(title, summary, rank, rating, findings),
-        period=community.period,
-        size=community.size,
-        human_readable_id=community.human_readable_id,
+        rating=rating,
+        findings=tuple(_finding(fact, members, numbers) for fact in chosen),
     )
+    return to_report(community, content, sorted(fact.id for fact in chosen))
 
 
 def _finding(fact: Fact, members: Sequence[Entity], numbers: dict[str, int]) -> Finding:
     mentioned = set(fact.entity_ids)
-    names = [entity.title for entity in members if entity.id in mentioned]
-    sources = ", ".join(str(numbers[unit]) for unit in fact.text_unit_ids)
     return Finding(
-        summary=_list(names[:3], more=len(names) > 3),
-        explanation=f"{fact.text} [Data: Sources ({sources})]",
+        summary=name_all([entity.title for entity in members if entity.id in mentioned]),
+        explanation=refer(fact.text, {"Sources": [numbers[unit] for unit in fact.text_unit_ids]}),
         text_unit_ids=fact.text_unit_ids,
     )
-
-
-def _list(names: Sequence[str], more: bool) -> str:
-    if more:
-        return f"{', '.join(names)} and others"
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
-
-
-def _markdown(title: str, summary: str, findings: Sequence[Finding]) -> str:
-    sections = [f"# {title}", summary]
-    for finding in findings:
-        sections += [f"## {finding.summary}", finding.explanation]
-    return "\n\n".join(sections)
-
-
-def _json(title: str, summary: str, rank: float, rating: str, findings: Sequence[Finding]) -> str:
-    content = {
-        "title": title,
-        "summary": summary,
-        "rating": rank,
-        "rating_explanation": rating,
-        "findings": [{"summary": finding.summary, "explanation": finding.explanation} for finding in findings],
-    }
-    return json.dumps(content, ensure_ascii=False)

@@ -2,16 +2,19 @@
 relationships of the whole collection.
 
 Two names are one entity if `language.fold` makes them equal; the spelling seen most often is
-shown. A relationship is undirected: its weight is the sum of the weights it was found with.
+shown, and the type that most text units give it is its type: one name is one entity, also where
+extractions call it a person here and a place there. A relationship is undirected: its weight is
+the sum of the weights it was found with.
 """
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphrag.language import fold
 from graphrag.records import (
+    Claim,
     Entity,
     ExtractedEntity,
     ExtractedRelationship,
@@ -67,6 +70,56 @@ def build(extractions: Sequence[Extraction], max_descriptions: int) -> Graph:
     )
 
 
+def with_aliases(graph: Graph, extractions: Iterable[Extraction], canonical: Mapping[str, str]) -> Graph:
+    """The graph with the names that were merged into each entity: all that `extractions`, as they were
+    before names were resolved, call it beside its title. `canonical` gives the name that a folded
+    name became."""
+    aliases: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for extraction in extractions:
+        ends = [name for edge in extraction.relationships for name in (edge.source, edge.target)]
+        for name in (*(entity.name for entity in extraction.entities), *ends):
+            if fold(name) in canonical and fold(name) != fold(canonical[fold(name)]):
+                aliases[fold(canonical[fold(name)])][name] += 1
+    return replace(
+        graph,
+        entities=tuple(
+            replace(entity, aliases=tuple(sorted(aliases[fold(entity.title)]))) for entity in graph.entities
+        ),
+    )
+
+
+def claims(extractions: Iterable[Extraction], entities: Iterable[Entity]) -> tuple[Claim, ...]:
+    """The claims of all text units, each once a text unit; names are those of the graph's entities
+    where it has them."""
+    titles = {fold(entity.title): entity.title for entity in entities}
+    found: dict[str, Claim] = {}
+    for extraction in extractions:
+        for claim in extraction.claims:
+            subject, object_ = (titles.get(fold(name), name) for name in (claim.subject, claim.object))
+            start, _, end = claim.date.partition("/")
+            id_ = content_id(
+                "claim", extraction.text_unit_id, fold(subject), fold(object_), claim.type, claim.description
+            )
+            found.setdefault(
+                id_,
+                Claim(
+                    id=id_,
+                    covariate_type="claim",
+                    type=claim.type or None,
+                    description=claim.description,
+                    subject_id=subject,
+                    object_id=object_ or None,
+                    status=claim.status or None,
+                    start_date=start.strip() or None,
+                    end_date=(end or start).strip() or None,
+                    source_text=None,
+                    text_unit_id=extraction.text_unit_id,
+                    human_readable_id=len(found),
+                ),
+            )
+    return tuple(found.values())
+
+
 def state(relationships: Iterable[Relationship], entities: Iterable[Entity]) -> tuple[Fact, ...]:
     """Relationships written out as facts, for graphs whose extractor made no statements."""
     ids = {fold(entity.title): entity.id for entity in entities}
@@ -102,15 +155,17 @@ def _facts(extractions: Iterable[Extraction]) -> tuple[Fact, ...]:
     )
 
 
-def link(text_units: Sequence[TextUnit], graph: Graph) -> list[TextUnit]:
-    """The text units with the ids of the entities and relationships that were found in them."""
+def link(text_units: Sequence[TextUnit], graph: Graph, claims: Sequence[Claim] = ()) -> list[TextUnit]:
+    """The text units with the ids of the entities, relationships and claims that were found in them."""
     entity_ids = _by_unit((unit, entity.id) for entity in graph.entities for unit in entity.text_unit_ids)
+    covariate_ids = _by_unit((claim.text_unit_id or "", claim.id) for claim in claims)
     relationship_ids = _by_unit((unit, edge.id) for edge in graph.relationships for unit in edge.text_unit_ids)
     return [
         replace(
             unit,
             entity_ids=tuple(entity_ids.get(unit.id, ())),
             relationship_ids=tuple(relationship_ids.get(unit.id, ())),
+            covariate_ids=tuple(covariate_ids.get(unit.id, ())),
         )
         for unit in text_units
     ]

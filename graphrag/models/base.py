@@ -74,6 +74,11 @@ class ChatService(Protocol):
     Replies that were paid for once come from the memo; failures are retried; usage is counted.
     """
 
+    @property
+    def model(self) -> str:
+        """A hash of the model and all that its replies depend on beside the request."""
+        ...
+
     def ask(
         self, requests: Sequence[Request], parse: Callable[[Reply], T], progress: Progress, label: str
     ) -> list[T | Unanswered]:

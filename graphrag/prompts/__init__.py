@@ -12,6 +12,7 @@ from pathlib import Path
 
 from graphrag.errors import PromptError
 from graphrag.messages import Message
+from graphrag.records import content_id
 
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "extract": frozenset({"types", "claims", "passages"}),
@@ -33,6 +34,11 @@ class Prompts:
     def __init__(self, folder: Path | None = None) -> None:
         """Files of `folder` replace those of the package. Raises PromptError."""
         self._texts = {name: _read(name, folder) for name in PLACEHOLDERS}
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all texts."""
+        return content_id(*(f"{name}\n{text}" for name, text in self._texts.items()))
 
     def render(self, name: str, **values: str) -> tuple[Message, ...]:
         """The messages of a prompt with its placeholders filled in; values are not searched for more."""

@@ -148,19 +148,19 @@ def test_a_loner_joins_the_company_of_its_text_unit():
     assert {"Loner", "Hub", "Leaf"} in together
 
 
-def test_the_first_text_unit_by_id_decides_about_a_loner():
+def test_a_loner_joins_the_company_that_is_least_mentioned_elsewhere_in_any_order():
     def company(*units: str) -> set[str]:
-        pairs = {"u1": ("Near", "Hub"), "u2": ("Far", "Away")}
+        pairs = {"u1": ("Near", "Hub"), "u2": ("Far", "Away"), "u3": ("Hub", "Far")}
+        loner = (ExtractedEntity("Loner", "NAME", ""),)
         found = [
-            Extraction(u, (ExtractedEntity("Loner", "NAME", ""),), (ExtractedRelationship(*pairs[u], "", 1.0),))
-            for u in units
+            Extraction(u, () if u == "u3" else loner, (ExtractedRelationship(*pairs[u], "", 1.0),)) for u in units
         ]
         built = graph.build(found, max_descriptions=3)
         titles = {entity.id: entity.title for entity in built.entities}
-        together = [{titles[id_] for id_ in c.entity_ids} for c in detect(built, CommunitySettings())]
+        together = [{titles[id_] for id_ in c.entity_ids} for c in detect(built, CommunitySettings(resolution=2.0))]
         return next(titles for titles in together if "Loner" in titles)
 
-    assert company("u1", "u2") == company("u2", "u1") == {"Loner", "Near", "Hub"}
+    assert company("u1", "u2", "u3") == company("u3", "u2", "u1") == {"Loner", "Away"}
 
 
 def test_the_period_is_written_into_every_community():

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ from fakes import WordEmbedder
 from samples import MILLS, write_rows
 
 from graphrag.errors import BuildInProgressError, IndexingError, InputError
+from graphrag.indexer.fast import Fast
 from graphrag.indexer.pipeline import Pipeline
 from graphrag.models.base import Embedder
-from graphrag.progress import silent
+from graphrag.progress import Progress, silent
 from graphrag.records import IndexSummary
 from graphrag.settings import CommunitySettings, ReportSettings, Settings
 from graphrag.storage.base import Build
@@ -33,8 +35,23 @@ def store(tmp_path: Path) -> Watched:
     return Watched(tmp_path / "output")
 
 
-def pipeline(store: LanceStore, settings: Settings | None = None, embedder: Embedder | None = None) -> Pipeline:
-    return Pipeline(settings or Settings(), embedder or WordEmbedder(), store, silent)
+@dataclass(frozen=True)
+class Fastly:
+    """A pipeline that runs the method `fast`."""
+
+    pipeline: Pipeline
+
+    def run(self, folder: Path) -> IndexSummary:
+        return self.pipeline.run(folder, Fast(self.pipeline.settings, self.pipeline.progress))
+
+
+def pipeline(
+    store: LanceStore,
+    settings: Settings | None = None,
+    embedder: Embedder | None = None,
+    progress: Progress = silent,
+) -> Fastly:
+    return Fastly(Pipeline(settings or Settings(), embedder or WordEmbedder(), store, progress))
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
@@ -132,7 +149,7 @@ def test_what_a_build_left_out_is_said_again_until_it_is_mended(tmp_path: Path, 
     assert [failure.item for failure in first.failures] == ["broken.txt"]
     assert second.failures == first.failures
     assert store.open().build.summary["failures"] == [
-        {"stage": "loading", "item": "broken.txt", "reason": first.failures[0].reason}
+        {"stage": "loading", "item": "broken.txt", "reason": first.failures[0].reason, "passing": False}
     ]
     (folder / "broken.txt").unlink()
     assert pipeline(store).run(folder).failures == ()
@@ -252,7 +269,7 @@ def test_a_document_without_any_entity_among_others(tmp_path: Path, store: Watch
 
 def test_every_stage_says_that_it_began(tmp_path: Path, store: Watched):
     stages: list[str] = []
-    watched = Pipeline(Settings(), WordEmbedder(), store, lambda stage, done, total: stages.append(stage))
+    watched = pipeline(store, progress=lambda stage, done, total: stages.append(stage))
 
     watched.run(write_rows(tmp_path, MILLS))
 

@@ -1,0 +1,92 @@
+"""Which models the settings mean: with `engine`, the only place that names concrete backends.
+
+Each is imported when it is chosen, so that nothing is loaded that a run does not need.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphrag.errors import SettingsError, UnavailableError
+from graphrag.models.base import ChatModel, Embedder
+from graphrag.models.budget import Budget
+from graphrag.models.embedded import EmbeddedEmbedder
+from graphrag.models.memo import Memo
+from graphrag.models.remote_embedder import EmbeddingClient, RemoteEmbedder
+from graphrag.models.service import ModelService
+from graphrag.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """Makes the models of one root folder."""
+
+    root: Path
+    settings: Settings
+
+    def memo(self) -> Memo:
+        """What models said before."""
+        return Memo(self.root / self.settings.storage.memo)
+
+    def chat_model(self) -> ChatModel:
+        """The configured chat model. Raises UnavailableError if there is none, SettingsError or
+        MissingDependencyError if it cannot be had."""
+        llm = self.settings.llm
+        match llm.provider:
+            case "openai":
+                from graphrag.models.openai import OpenAIChat
+
+                return OpenAIChat(llm)
+            case "llamacpp":
+                from graphrag.models.llamacpp import LlamaCppChat
+
+                return LlamaCppChat(llm)
+            case "transformers":
+                from graphrag.models.transformers import TransformersChat
+
+                return TransformersChat(llm)
+            case "fake":
+                from graphrag.models.fake import FakeChat
+
+                return FakeChat.load(self._file("a file of replies"))
+            case "replay":
+                from graphrag.models.replay import ReplayChat
+
+                return ReplayChat(self._file("a recording"))
+            case "none":
+                raise UnavailableError(
+                    "no language model is configured: set llm.provider, llm.model and llm.base_url in settings.yaml, "
+                    "or use --method fast, which needs none"
+                )
+
+    @contextmanager
+    def chat_service(self, model: ChatModel | None = None, budget: Budget | None = None) -> Generator[ModelService]:
+        """The way to the chat model, for as long as a piece of work takes."""
+        service = ModelService(model or self.chat_model(), self.memo(), self.settings.llm, budget or Budget())
+        try:
+            yield service
+        finally:
+            service.close()
+
+    def embedder(self) -> Embedder:
+        """The configured embedding model; it connects to or loads nothing yet."""
+        if self.settings.embedding.provider == "embedded":
+            return EmbeddedEmbedder()
+        client = self._embedding_client()
+        return RemoteEmbedder(client, self.memo(), self.settings.embedding, self.settings.llm)
+
+    def _embedding_client(self) -> EmbeddingClient:
+        if self.settings.embedding.provider == "openai":
+            from graphrag.models.openai import OpenAIEmbeddings
+
+            return OpenAIEmbeddings(self.settings)
+        from graphrag.models.transformers import TransformersEmbeddings
+
+        return TransformersEmbeddings(self.settings.embedding, self.settings.llm)
+
+    def _file(self, what: str) -> Path:
+        llm = self.settings.llm
+        if not llm.model:
+            raise SettingsError(f"llm.provider {llm.provider} needs llm.model: the path of {what}")
+        return self.root / llm.model

@@ -1,0 +1,90 @@
+"""What a build would cost: counted from the requests it would plan, before any is made.
+
+The requests of extraction are known exactly. What later stages ask depends on what extraction
+finds: as long as the memo lacks some of its replies, they are estimated from the size of the text.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphrag.indexer import clustering, extraction, graph, reporting, resolution, summarizing
+from graphrag.indexer.pipeline import Pipeline
+from graphrag.indexer.standard import Standard
+from graphrag.messages import TokenUsage
+from graphrag.models.budget import Prices
+from graphrag.models.dry_run import DryRun
+from graphrag.records import Estimate, StageEstimate, TextUnit
+from graphrag.storage.schema import Searchable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Ratios:
+    """What a stage comes to, as measured on a novel with default settings; other texts differ by
+    half or double."""
+
+    calls: float
+    """For each token of text."""
+    prompt: float
+    """Tokens for each token of text."""
+    completion: float
+    """Tokens for each token of the prompt."""
+
+
+STAGES: Mapping[str, Ratios] = {
+    extraction.STAGE: Ratios(1 / 850, 2.5, 0.43),
+    resolution.STAGE: Ratios(1 / 20_000, 0.06, 0.02),
+    summarizing.STAGE: Ratios(1 / 20_000, 0.08, 0.3),
+    reporting.STAGE: Ratios(1 / 2_600, 0.85, 0.22),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimating:
+    """What a build is estimated with."""
+
+    pipeline: Pipeline
+    method: Standard
+    """Its service is `dry_run`."""
+    dry_run: DryRun
+    prices: Prices
+
+    def estimate(self, folder: Path) -> Estimate:
+        """What `Pipeline.run` would ask of the model for this input, by stage.
+
+        Raises InputError, IndexingError or StorageError.
+        """
+        loaded, text_units = self.pipeline.read(folder)
+        drawn = self.method.draw(loaded.documents, text_units)
+        whole = all(call.stage != extraction.STAGE for call in self.dry_run.planned)
+        if whole:
+            linked = graph.link(text_units, drawn.graph)
+            communities = clustering.detect(drawn.graph, self.pipeline.settings.communities)
+            self.method.report(communities, drawn.graph, linked, _no_vectors())
+        stages = tuple(self._stage(stage, text_units, whole) for stage in STAGES)
+        return Estimate(stages, sum(stage.cost for stage in stages))
+
+    def _stage(self, stage: str, text_units: Sequence[TextUnit], whole: bool) -> StageEstimate:
+        planned = [call for call in self.dry_run.planned if call.stage == stage]
+        exact = whole or stage == extraction.STAGE
+        calls, prompt = len(planned), sum(call.prompt for call in planned)
+        if not exact:
+            size = sum(unit.n_tokens for unit in text_units)
+            calls, prompt = (round(size * ratio) for ratio in (STAGES[stage].calls, STAGES[stage].prompt))
+        completion = round(prompt * STAGES[stage].completion)
+        cost = self.prices.cost(TokenUsage(prompt, completion))
+        remembered = Counter(self.dry_run.remembered)[stage]
+        return StageEstimate(stage, calls, remembered, prompt, completion, exact, cost)
+
+
+def _no_vectors() -> Searchable:
+    import numpy as np
+
+    vectors: NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
+    return Searchable((), vectors)

@@ -1,0 +1,203 @@
+"""Extract entities, relationships and claims from text units with a chat model.
+
+A call reads a window of numbered passages; what it answers is checked against them before it is
+believed. A reply that looks sparse or was cut off is continued in the same conversation; a window
+that no usable reply was had for is asked again in halves; what then is still missing is a Failure.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from graphrag.errors import UnusableReplyError
+from graphrag.indexer.asking import Asking
+from graphrag.indexer.grounding import Grounded, ground, merge
+from graphrag.indexer.windows import Window, group, halves
+from graphrag.messages import Message, Reply, ReplySchema, Request, Unanswered
+from graphrag.models.replies import GraphReply, graph_reply
+from graphrag.records import Document, Extraction, Failure, TextUnit
+from graphrag.settings import ExtractionSettings
+
+STAGE = "extraction"
+SPARSE = 300
+"""A complete reply with fewer entities than one in this many tokens of text looks sparse."""
+LEAST_GLEANED = 200
+"""Windows of fewer tokens are not gleaned: a short text may well name little."""
+SPLITS = 6
+"""How often a window that overflows the model's context is halved; any other is halved once."""
+LABEL = "Extracting entities and relationships"
+MOST_ROWS = 120
+"""Rows of one kind in a reply: a bound for models that would never stop."""
+
+OPEN_TYPES = (
+    "one lower-case noun that fits best, such as person, organization, place, event, object, work, animal, "
+    "concept. Use the same word for the same kind of thing."
+)
+CLAIMS = """Claims: what the passages assert or allege about an entity: deeds, decisions, disputes, changes, results.
+- subject: whom it is about, an entity of your list; object: whom it concerns, or "".
+- type: one or two words, such as ACQUISITION or FRAUD; status: TRUE, FALSE or SUSPECTED, as the passages have it.
+- date: when, as YYYY-MM-DD, YYYY-MM or YYYY, a period as two of them with a slash, or "".
+- passages, description: as above."""
+NO_CLAIMS = 'Claims: none are wanted. Always write "claims":[].'
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What was found, an Extraction a text unit in their order, and what was not."""
+
+    extractions: tuple[Extraction, ...]
+    failures: tuple[Failure, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A usable reply, and the request it answers, so that the conversation can go on."""
+
+    request: Request
+    reply: Reply
+    found: GraphReply
+    window: Window
+
+
+Missed = tuple[Window, Unanswered]
+
+
+def extract(
+    documents: Sequence[Document], text_units: Sequence[TextUnit], asking: Asking, settings: ExtractionSettings
+) -> Extracted:
+    """One Extraction a text unit, in order; empty where nothing was found.
+
+    A text unit, or a part of one, that no usable reply was had for is a Failure of the stage
+    "extraction". Raises what `ChatService.ask` raises.
+    """
+    extractor = _Extractor(asking, settings)
+    read, missed = extractor.read_all(group(documents, text_units, settings.window))
+    read += extractor.glean(read)
+    grounded = [ground(answer.window, answer.found) for answer in read]
+    return Extracted(
+        merge([found for reply in grounded for found in reply.extractions], [unit.id for unit in text_units]),
+        tuple(_failures(documents, text_units, missed)),
+        tuple(_notices(read, grounded)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Extractor:
+    asking: Asking
+    settings: ExtractionSettings
+
+    def read_all(self, windows: Sequence[Window]) -> tuple[list[_Read], list[Missed]]:
+        """The windows' replies, and the windows, or parts of them, without one."""
+        read: list[_Read] = []
+        failed: list[Missed] = []
+        todo = list(windows)
+        for split in range(SPLITS + 1):
+            done, missed = self._ask([(self._plan(window), window) for window in todo], strict=not split)
+            read += done
+            todo = list[Window]()
+            for window, answer in missed:
+                again = split == 0 or (answer.overflow and split < SPLITS)
+                smaller = halves(window) if again and answer.asked else ()
+                todo += smaller
+                if not smaller:
+                    failed.append((window, answer))
+        return read, failed
+
+    def glean(self, read: Sequence[_Read]) -> list[_Read]:
+        """What a further turn of the same conversations adds, where a reply looks sparse or was cut off."""
+        gleaned: list[_Read] = []
+        last = list(read)
+        for _ in range(self.settings.gleanings):
+            last, _ = self._ask([(self._more(answer), answer.window) for answer in last if _lacks(answer)], False)
+            gleaned += last
+        return gleaned
+
+    def _ask(self, plans: Sequence[tuple[Request, Window]], strict: bool) -> tuple[list[_Read], list[Missed]]:
+        read: list[_Read] = []
+        missed: list[Missed] = []
+        if not plans:
+            return read, missed
+        requests = [request for request, _ in plans]
+        answers = self.asking.ask(requests, _strict if strict else _lenient, LABEL)
+        for (request, window), answer in zip(plans, answers, strict=True):
+            if isinstance(answer, Unanswered):
+                missed.append((window, answer))
+            else:
+                read.append(_Read(request, *answer, window))
+        return read, missed
+
+    def _plan(self, window: Window) -> Request:
+        types = self.settings.entity_types
+        messages = self.asking.prompts.render(
+            "extract",
+            types=f"one of {', '.join(types)}. Leave out what is none of these." if types else OPEN_TYPES,
+            claims=CLAIMS if self.settings.claims else NO_CLAIMS,
+            passages=window.text,
+        )
+        return Request(STAGE, messages, SCHEMA)
+
+    def _more(self, answer: _Read) -> Request:
+        said = Message("assistant", answer.reply.text)
+        return Request(STAGE, (*answer.request.messages, said, *self.asking.prompts.render("extract_more")), SCHEMA)
+
+
+def _strict(reply: Reply) -> tuple[Reply, GraphReply]:
+    """A reply that breaks off although its model had not reached its limit was lost on the way:
+    asked for again it may come whole."""
+    found = graph_reply(reply.text)
+    if not found.complete and reply.finish == "stop":
+        raise UnusableReplyError("the reply breaks off in the middle")
+    return reply, found
+
+
+def _lenient(reply: Reply) -> tuple[Reply, GraphReply]:
+    return reply, graph_reply(reply.text)
+
+
+def _lacks(answer: _Read) -> bool:
+    """Whether a further turn may find more. A model that ran in a loop would only run on."""
+    if answer.reply.finish == "loop":
+        return False
+    size = answer.window.n_tokens
+    sparse = size >= LEAST_GLEANED and len(answer.found.entities) * SPARSE < size
+    return sparse or not answer.found.complete
+
+
+def _notices(read: Sequence[_Read], grounded: Sequence[Grounded]) -> Iterator[str]:
+    rejected = sum(answer.found.rejected for answer in read)
+    dropped = sum(found.dropped for found in grounded)
+    looped = sum(answer.reply.finish == "loop" for answer in read)
+    if rejected:
+        yield f"{rejected} records of the model's replies could not be read and were left out"
+    if dropped:
+        yield f"{dropped} records that name something not in their text were left out"
+    if looped:
+        yield f"{looped} replies repeated themselves and were cut; what came before is kept"
+
+
+def _rows(fields: int) -> dict[str, object]:
+    row = {"type": "array", "items": {"type": "string"}, "minItems": fields, "maxItems": fields}
+    return {"type": "array", "items": row, "maxItems": MOST_ROWS}
+
+
+SCHEMA = ReplySchema(
+    "graph",
+    {
+        "type": "object",
+        "properties": {"entities": _rows(3), "relationships": _rows(5), "claims": _rows(7)},
+        "required": ["entities", "relationships", "claims"],
+        "additionalProperties": False,
+    },
+)
+
+
+def _failures(
+    documents: Sequence[Document], text_units: Sequence[TextUnit], missed: Sequence[tuple[Window, Unanswered]]
+) -> Iterator[Failure]:
+    """One Failure a text unit that was missed, in whole or in part."""
+    titles = {document.id: document.title for document in documents}
+    reasons = {passage.text_unit_id: answer.reason for window, answer in missed for passage in window.passages}
+    for unit in text_units:
+        if unit.id in reasons:
+            item = f"{titles.get(unit.document_id, unit.document_id)}, text unit {unit.human_readable_id}"
+            yield Failure(STAGE, item, reasons[unit.id])

@@ -1,0 +1,156 @@
+"""Hold what a model says it found against the passages it was given.
+
+A name of which no word is in the passages was invented, or copied from the instructions, and is
+dropped; a passage number that was not given is ignored. Where the model names no passage that
+holds a record, the text itself is asked.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from graphrag.indexer.windows import Window
+from graphrag.language import WORD, fold, fold_text, holds_name
+from graphrag.models.replies import GraphReply, to_score
+from graphrag.records import ExtractedClaim, ExtractedEntity, ExtractedRelationship, Extraction
+
+STRENGTHS = (1.0, 10.0)
+MIDDLING = 5.0
+"""The strength of a relationship whose own cannot be read."""
+LONGEST_NAME = 200
+"""Characters; what is longer is not a name."""
+TELLING = 3
+"""Letters of a word that must be in the text for a name to count as found there."""
+
+_RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Grounded:
+    """What of a reply the passages bear out."""
+
+    extractions: tuple[Extraction, ...]
+    """One a passage, in their order."""
+    dropped: int
+    """Records that name something which no passage does."""
+
+    @property
+    def kept(self) -> int:
+        """Entities and relationships, counted in each passage that has them."""
+        return sum(len(found.entities) + len(found.relationships) for found in self.extractions)
+
+
+def ground(window: Window, found: GraphReply) -> Grounded:
+    """The records of a reply, by the passages they come from.
+
+    An entity belongs to every passage that it was found in, by the model or by its name; the
+    strength of a relationship is shared out among its passages.
+    """
+    return _Checker(window).check(found)
+
+
+class _Checker:
+    def __init__(self, window: Window) -> None:
+        self._units = [passage.text_unit_id for passage in window.passages]
+        self._texts = [fold_text(f"{passage.about} {passage.text}") for passage in window.passages]
+        self._places: dict[str, tuple[int, ...]] = {}
+
+    def check(self, found: GraphReply) -> Grounded:
+        entities = [list[ExtractedEntity]() for _ in self._units]
+        relationships = [list[ExtractedRelationship]() for _ in self._units]
+        claims = [list[ExtractedClaim]() for _ in self._units]
+        dropped = 0
+        for name, kind, passages, description in found.entities:
+            places = self._places_of_entity(name, passages)
+            dropped += not places
+            for place in places:
+                entities[place].append(ExtractedEntity(_tidy(name), _type(kind), description.strip()))
+        for source, target, strength, passages, description in found.relationships:
+            places = self._places_of_pair(source, target, passages)
+            dropped += not places
+            weight = _strength(strength) / max(1, len(places))
+            for place in places:
+                edge = ExtractedRelationship(_tidy(source), _tidy(target), description.strip(), weight)
+                relationships[place].append(edge)
+        for subject, object_, kind, status, date, passages, description in found.claims:
+            places = self._places_of_entity(subject, passages)
+            dropped += not places
+            for place in places[:1]:
+                object_ = _tidy(object_) if self._find(object_) else ""
+                claims[place].append(ExtractedClaim(_tidy(subject), object_, kind, status, date, description.strip()))
+        return Grounded(
+            tuple(
+                Extraction(unit, tuple(entities[i]), tuple(relationships[i]), claims=tuple(claims[i]))
+                for i, unit in enumerate(self._units)
+            ),
+            dropped,
+        )
+
+    def _places_of_entity(self, name: str, passages: str) -> tuple[int, ...]:
+        """Where the model says and where the name stands; nowhere if the text has no word of it."""
+        found = self._find(name)
+        if not found:
+            return ()
+        named = [place for place in found if holds_name(self._texts[place], fold(name))]
+        return tuple(sorted({*self._cited(passages), *named})) or found
+
+    def _places_of_pair(self, source: str, target: str, passages: str) -> tuple[int, ...]:
+        """Where the model says; else the passages that name both, or either."""
+        a, b = self._find(source), self._find(target)
+        if not a or not b or fold(source) == fold(target):
+            return ()
+        both = tuple(sorted(set(a) & set(b)))
+        return tuple(self._cited(passages)) or both or a[:1]
+
+    def _find(self, name: str) -> tuple[int, ...]:
+        """The passages that hold a telling word of a name."""
+        key = fold(name)
+        if key not in self._places:
+            words = _telling(key) if len(key) <= LONGEST_NAME else []
+            self._places[key] = tuple(
+                place for place, text in enumerate(self._texts) if any(word in text for word in words)
+            )
+        return self._places[key]
+
+    def _cited(self, passages: str) -> list[int]:
+        return sorted({number - 1 for number in _numbers(passages) if 1 <= number <= len(self._units)})
+
+
+def _telling(name: str) -> list[str]:
+    words: list[str] = WORD.findall(name)
+    return [word for word in words if len(word) >= TELLING or not word.isascii()] or ([name] if name else [])
+
+
+def _numbers(passages: str) -> Iterator[int]:
+    for first, last in _RANGE.findall(passages):
+        if len(first) < 6 and len(last) < 6:
+            yield from range(int(first), min(int(last or first), int(first) + 99) + 1)
+
+
+def _strength(text: str) -> float:
+    score = to_score(text, *STRENGTHS)
+    return MIDDLING if score is None else min(max(score, STRENGTHS[0]), STRENGTHS[1])
+
+
+def _tidy(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _type(kind: str) -> str:
+    return _tidy(kind).lower()[:60]
+
+
+def merge(extractions: Sequence[Extraction], unit_ids: Sequence[str]) -> tuple[Extraction, ...]:
+    """One Extraction a text unit, in the order of `unit_ids`, from any number of each."""
+    of_unit: dict[str, list[Extraction]] = {unit: [] for unit in unit_ids}
+    for extraction in extractions:
+        of_unit[extraction.text_unit_id].append(extraction)
+    return tuple(
+        Extraction(
+            unit,
+            tuple(entity for found in parts for entity in found.entities),
+            tuple(edge for found in parts for edge in found.relationships),
+            claims=tuple(claim for found in parts for claim in found.claims),
+        )
+        for unit, parts in of_unit.items()
+    )

@@ -1,0 +1,193 @@
+"""What a model wrote about communities, read and checked against the records it was given."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from graphrag.errors import UnusableReplyError
+from graphrag.indexer.report_drafts import Draft, Point, Reference, plain
+from graphrag.indexer.report_text import MAX_RANK
+from graphrag.language import fold, fold_text, holds_name
+from graphrag.messages import Reply, ReplySchema
+from graphrag.models.replies import to_object, to_score
+
+MOST_REPORTS = 6
+"""Communities a call: a small model loses the thread over more, and everyone waits for a long reply."""
+MOST_REFERENCES = 8
+"""Records a finding rests on: one that cites everything shows nothing."""
+LEAST_COPIED = 20
+"""Characters: a shorter text can be in the prompt by chance."""
+FIELDS = ("id", "title", "summary", "rank", "why", "findings")
+
+_LABEL = re.compile(r"\W*C?0*(\d+)\W*", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![^\W_])([ERK])[ -]?0*(\d+)", re.IGNORECASE)
+# Where a model writes numbers into its text in spite of all: "(E1, R3)".
+_NUMBERS_IN_TEXT = re.compile(r" ?[(\[][ERK]\d+(?:(?:, ?|; ?| and )[ERK]\d+)*[)\]]")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One report as a model wrote it."""
+
+    label: str
+    """Of the community: "C1"; empty if the reply has none."""
+    title: str
+    summary: str
+    rank: float | None
+    why: str
+    rows: tuple[tuple[str, str, str], ...]
+    """Heading, text and numbers of each finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """The reports of one reply that have a title and a summary, each label once."""
+
+    reports: tuple[Written, ...]
+    cut: bool
+    """The reply ended before the model was done: the last report may lack something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The findings of a report that rest on records, and what was left out."""
+
+    points: tuple[Point, ...]
+    foreign: int
+    """Numbers of records that were not given."""
+    unfounded: int
+    """Findings that rest on none."""
+
+
+def schema(max_findings: int) -> ReplySchema:
+    """The form of a reply. It does not depend on the communities, so that a server compiles it once."""
+    text = {"type": "string"}
+    row = {"type": "array", "items": text, "minItems": 3, "maxItems": 3}
+    findings = {"type": "array", "items": row, "maxItems": max_findings}
+    report = {
+        "type": "object",
+        "properties": {field: findings if field == "findings" else text for field in FIELDS},
+        "required": list(FIELDS),
+        "additionalProperties": False,
+    }
+    reports = {"type": "array", "items": report, "maxItems": MOST_REPORTS}
+    return ReplySchema(
+        "reports",
+        {"type": "object", "properties": {"reports": reports}, "required": ["reports"], "additionalProperties": False},
+    )
+
+
+def parse_whole(reply: Reply) -> Writing:
+    """As `parse`; a reply that breaks off although its model had not reached its limit was lost on
+    the way and is asked for again. Raises UnusableReplyError."""
+    writing = parse(reply)
+    if writing.cut and reply.finish == "stop":
+        raise UnusableReplyError("the reply breaks off in the middle")
+    return writing
+
+
+def parse(reply: Reply) -> Writing:
+    """The reports in a reply. Raises UnusableReplyError if none has both title and summary."""
+    parsed = to_object(reply.text)
+    cut = not parsed.complete or reply.finish != "stop"
+    given = parsed.data.get("reports", [parsed.data] if "title" in parsed.data else [])
+    values = cast(list[object], given) if isinstance(given, list) else [given]
+    read = [written for value in values if (written := _written(value))]
+    reports: dict[str, Written] = {}
+    for written in read:
+        reports.setdefault(written.label, written)
+    if not reports:
+        raise UnusableReplyError("the reply holds no report with a title and a summary")
+    return Writing(tuple(reports.values()), cut)
+
+
+def check(written: Written, given: Mapping[str, tuple[Reference, ...]], limit: int) -> Checked:
+    """At most `limit` findings, each with the records it cites among those `given` by number.
+
+    A finding that cites none of them rests on those whose names it mentions; if there are none, it
+    is left out: evidence or nothing.
+    """
+    points: dict[str, Point] = {}
+    foreign = unfounded = 0
+    for heading, text, numbers in written.rows:
+        cited = [f"{kind.upper()}{number}" for kind, number in _NUMBER.findall(numbers)]
+        foreign += sum(number not in given for number in cited)
+        found = [reference for number in cited for reference in given.get(number, ())]
+        found = found or _named(f"{heading} {text}", given)
+        unfounded += not found
+        if found and text:
+            points.setdefault(text, Point(heading or text, text, tuple(dict.fromkeys(found))[:MOST_REFERENCES]))
+    return Checked(tuple(points.values())[:limit], foreign, unfounded)
+
+
+def without_echoes(written: Written, instructions: str) -> Written | None:
+    """A report without what a small model copied from the prompt, its example above all; None if
+    that is the report itself."""
+    if _copied(written.summary, instructions):
+        return None
+    rows = tuple(row for row in written.rows if not _copied(row[1], instructions))
+    return replace(written, rows=rows, rank=None if _copied(written.why, instructions) else written.rank)
+
+
+def _copied(text: str, instructions: str) -> bool:
+    return len(text) >= LEAST_COPIED and text in instructions
+
+
+def to_draft(written: Written, points: Sequence[Point], default: tuple[float, str]) -> Draft:
+    """The draft of a report; `default` is rank and reason where the model gave no rank."""
+    rank, why = default if written.rank is None else (written.rank, written.why or default[1])
+    return Draft(written.title, written.summary, rank, why, tuple(points))
+
+
+def _named(text: str, given: Mapping[str, tuple[Reference, ...]]) -> list[Reference]:
+    """The records all of whose names a text mentions: relationships before entities."""
+    folded = fold_text(text)
+    records = dict.fromkeys(reference for references in given.values() for reference in references)
+    named = [record for record in records if all(holds_name(folded, fold(name)) for name in record.names)]
+    return sorted(named, key=lambda record: -len(record.names))
+
+
+def _written(value: object) -> Written | None:
+    """A report in the form asked for, or as a bare row of its fields."""
+    fields = _by_name(value)
+    title, summary = _prose(fields.get("title")), _prose(fields.get("summary"))
+    if not title or not summary:
+        return None
+    label = _LABEL.fullmatch(_text(fields.get("id")))
+    return Written(
+        label=f"C{label[1]}" if label else "",
+        title=title,
+        summary=summary,
+        rank=to_score(fields.get("rank"), 0, MAX_RANK),
+        why=_prose(fields.get("why")),
+        rows=tuple(_rows(fields.get("findings"))),
+    )
+
+
+def _by_name(value: object) -> Mapping[str, object]:
+    if isinstance(value, dict):
+        return cast(dict[str, object], value)
+    if isinstance(value, list):
+        return dict(zip(FIELDS, cast(list[object], value), strict=False))
+    return {}
+
+
+def _rows(value: object) -> Iterator[tuple[str, str, str]]:
+    for row in cast(list[object], value) if isinstance(value, list) else ():
+        if isinstance(row, dict):
+            row = list(cast(dict[str, object], row).values())
+        fields = cast(list[object], row) if isinstance(row, list) else []
+        if len(fields) >= 2:
+            yield _prose(fields[0]), _prose(fields[1]), _text(fields[2:])
+
+
+def _text(value: object) -> str:
+    """What a field says, whether as text, as a number or as a list of them."""
+    if isinstance(value, list):
+        return ",".join(map(_text, cast(list[object], value)))
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _prose(value: object) -> str:
+    return plain(_NUMBERS_IN_TEXT.sub("", plain(_text(value))))

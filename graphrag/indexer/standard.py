@@ -1,0 +1,59 @@
+"""The method `standard`: a chat model reads the text and writes the reports, on one screen."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphrag.indexer import extraction, graph, reporting, resolution, summarizing
+from graphrag.indexer.asking import Asking
+from graphrag.indexer.connecting import connect
+from graphrag.indexer.graph import Graph
+from graphrag.indexer.method import Drawn, Reported
+from graphrag.indexer.resolution import Resolution
+from graphrag.models.base import Embedder
+from graphrag.records import Community, Document, Extraction, TextUnit, content_id
+from graphrag.settings import Settings
+from graphrag.storage.schema import Searchable
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """A `Method` that asks a model, as little as it can."""
+
+    settings: Settings
+    asking: Asking
+    embedder: Embedder
+    resolve: bool = True
+    """Whether names that mean the same entity are found and merged."""
+
+    name = "standard"
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model and the prompts."""
+        return content_id(self.asking.service.model, self.asking.prompts.fingerprint, str(self.resolve))
+
+    def draw(self, documents: Sequence[Document], text_units: Sequence[TextUnit]) -> Drawn:
+        """The graph of what the model finds, names resolved and descriptions condensed."""
+        found = extraction.extract(documents, text_units, self.asking, self.settings.extraction)
+        names = self._resolve(found.extractions)
+        resolved = connect(resolution.apply(found.extractions, names), text_units)
+        built = graph.build(resolved, max_descriptions=sys.maxsize)
+        condensed, unsummarized = summarizing.condense(built, self.asking, self.settings.extraction.summarize_above)
+        return Drawn(
+            graph.with_aliases(condensed, found.extractions, names.canonical),
+            graph.claims(resolved, condensed.entities),
+            (*found.failures, *names.failures, *unsummarized),
+            found.notices,
+        )
+
+    def _resolve(self, extractions: Sequence[Extraction]) -> Resolution:
+        if not (self.resolve and self.settings.resolution.enabled):
+            return Resolution({})
+        return resolution.resolve(extractions, self.embedder, self.asking, self.settings.resolution)
+
+    def report(
+        self, communities: Sequence[Community], graph: Graph, text_units: Sequence[TextUnit], facts: Searchable
+    ) -> Reported:
+        """Reports that the model writes."""
+        return reporting.write(communities, graph, text_units, self.asking, self.settings.reports)

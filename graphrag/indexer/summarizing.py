@@ -1,0 +1,158 @@
+"""Condense the descriptions of entities and relationships that many passages describe.
+
+Descriptions are joined without a model until they pass a threshold; only then a model condenses
+them, many subjects a call. One too long for a call is condensed in parts first.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from graphrag import tokens
+from graphrag.errors import UnusableReplyError
+from graphrag.indexer.asking import Asking
+from graphrag.indexer.graph import Graph
+from graphrag.language import sentences
+from graphrag.messages import Reply, ReplySchema, Request, Unanswered
+from graphrag.models.replies import to_object
+from graphrag.records import Failure
+
+STAGE = "summaries"
+LABEL = "Summarising descriptions"
+CALL_TOKENS = 3000
+"""Descriptions a call reads."""
+CALL_SUBJECTS = 8
+"""Subjects a call writes about: a long reply keeps everyone waiting."""
+ROUNDS = 3
+"""How often a description may be condensed: 3,000 tokens become a few hundred each time."""
+
+SCHEMA = ReplySchema(
+    "descriptions",
+    {
+        "type": "object",
+        "properties": {
+            "descriptions": {
+                "type": "array",
+                "items": {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2},
+                "maxItems": CALL_SUBJECTS,
+            }
+        },
+        "required": ["descriptions"],
+        "additionalProperties": False,
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something to be described anew: an entity, a relationship, or a part of what is said of one."""
+
+    id: str
+    title: str
+    text: str
+
+
+def condense(graph: Graph, asking: Asking, threshold: int) -> tuple[Graph, tuple[Failure, ...]]:
+    """The graph with every description of more than `threshold` tokens condensed.
+
+    A description that no usable reply was had for stays as it was, and is a Failure of the stage
+    "summaries". Raises what `ChatService.ask` raises.
+    """
+    subjects = [Subject(entity.id, entity.title, entity.description) for entity in graph.entities]
+    subjects += [Subject(edge.id, f"{edge.source} — {edge.target}", edge.description) for edge in graph.relationships]
+    texts: dict[str, str] = {}
+    failed: dict[str, Failure] = {}
+    long = [subject for subject in subjects if _is_long(subject.text, threshold)]
+    for _ in range(ROUNDS):
+        if not long:
+            break
+        condensed, failures = _condense(long, asking)
+        texts |= condensed
+        failed |= failures
+        known = {subject.id: subject.title for subject in long}
+        shorter = [Subject(id_, known[id_], text) for id_, text in condensed.items()]
+        long = [subject for subject in shorter if subject.id not in failed and _is_long(subject.text, threshold)]
+    return _described(graph, texts), tuple(failed.values())
+
+
+def _is_long(text: str, threshold: int) -> bool:
+    # No token is shorter than a byte, so most texts need not be counted.
+    return len(text.encode()) > threshold and tokens.count(text) > threshold
+
+
+def _described(graph: Graph, texts: dict[str, str]) -> Graph:
+    return replace(
+        graph,
+        entities=tuple(replace(e, description=texts.get(e.id, e.description)) for e in graph.entities),
+        relationships=tuple(replace(r, description=texts.get(r.id, r.description)) for r in graph.relationships),
+    )
+
+
+def _condense(subjects: Sequence[Subject], asking: Asking) -> tuple[dict[str, str], dict[str, Failure]]:
+    """One round: the new descriptions by id, and what failed."""
+    calls = list(_packed(part for subject in subjects for part in _parts(subject)))
+    requests = [_plan(call, asking) for call in calls]
+    answers = asking.ask(requests, _parse, LABEL)
+    written: dict[str, list[str]] = {subject.id: [] for subject in subjects}
+    failed: dict[str, Failure] = {}
+    for call, answer in zip(calls, answers, strict=True):
+        for number, subject in enumerate(call, start=1):
+            text = "" if isinstance(answer, Unanswered) else answer.get(number, "")
+            written[subject.id].append(text or subject.text)
+            if not text:
+                reason = answer.reason if isinstance(answer, Unanswered) else "the reply leaves it out"
+                failed[subject.id] = Failure(STAGE, subject.title, reason)
+    return {id_: " ".join(texts) for id_, texts in written.items()}, failed
+
+
+def _plan(call: Sequence[Subject], asking: Asking) -> Request:
+    lines = (f"[{number}] {_line(s.title)}: {_line(s.text)}" for number, s in enumerate(call, start=1))
+    return Request(STAGE, asking.prompts.render("summarize", entities="\n".join(lines)), SCHEMA)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _parse(reply: Reply) -> dict[int, str]:
+    parsed = to_object(reply.text)
+    rows = parsed.data.get("descriptions")
+    if not parsed.complete or not isinstance(rows, list):
+        raise UnusableReplyError("the reply holds no whole list of descriptions")
+    found: dict[int, str] = {}
+    for row in cast("list[object]", rows):
+        number, text = (*map(str, cast("list[object]", row)), "", "")[:2] if isinstance(row, list) else ("", "")
+        number = number.strip("[] ")
+        if number.isdecimal() and len(number) < 6:
+            found.setdefault(int(number), text.strip())
+    return found
+
+
+def _packed(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
+    call: list[Subject] = []
+    size = 0
+    for subject in subjects:
+        length = tokens.count(subject.text)
+        if call and (len(call) == CALL_SUBJECTS or size + length > CALL_TOKENS):
+            yield call
+            call, size = [], 0
+        call.append(subject)
+        size += length
+    if call:
+        yield call
+
+
+def _parts(subject: Subject) -> Iterator[Subject]:
+    """A subject in parts that a call can read, cut between sentences."""
+    held: list[str] = []
+    size = 0
+    for span in sentences(subject.text):
+        text = subject.text[span.start : span.end]
+        length = tokens.count(text)
+        if held and size + length > CALL_TOKENS:
+            yield replace(subject, text=" ".join(held))
+            held, size = [], 0
+        held.append(text)
+        size += length
+    if held:
+        yield replace(subject, text=" ".join(held))

@@ -1,0 +1,69 @@
+"""What a run would ask of the model, without asking it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from graphrag.messages import Reply, Request, Unanswered
+from graphrag.models.budget import prompt_tokens
+from graphrag.models.memo import Memo, Origin, recall
+from graphrag.progress import Progress
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """A call that a run would make."""
+
+    stage: str
+    prompt: int
+    """Tokens, as counted here."""
+    max_tokens: int
+    """The longest reply."""
+
+
+class DryRun:
+    """A `ChatService` that knows what the memo knows, and writes down all else.
+
+    What later steps would ask about replies that are not there is not part of the plan.
+    """
+
+    def __init__(self, origin: Origin, memo: Memo, max_tokens: int) -> None:
+        """`origin`: the model in question; `max_tokens`: of replies to requests that set no limit."""
+        self._origin = origin
+        self._memo = memo
+        self._max_tokens = max_tokens
+        self._planned: dict[str, PlannedCall] = {}
+        self._remembered: dict[str, str] = {}
+
+    @property
+    def model(self) -> str:
+        """A hash of the model and all that its replies depend on beside the request."""
+        return self._origin.digest
+
+    @property
+    def planned(self) -> list[PlannedCall]:
+        """The calls, in the order in which they were asked for; equal requests are one call."""
+        return list(self._planned.values())
+
+    @property
+    def remembered(self) -> list[str]:
+        """The stage of each request that the memo answers."""
+        return list(self._remembered.values())
+
+    def ask(
+        self, requests: Sequence[Request], parse: Callable[[Reply], T], progress: Progress, label: str
+    ) -> list[T | Unanswered]:
+        """What `parse` makes of remembered replies; every other request is planned and Unanswered."""
+        progress(label, 0, len(requests))
+        asked = [replace(request, max_tokens=request.max_tokens or self._max_tokens) for request in requests]
+        keys = [request.key() for request in asked]
+        known = recall(self._memo, self._origin, keys, parse)
+        for key, request in zip(keys, asked, strict=True):
+            if key in known:
+                self._remembered[key] = request.stage
+            elif key not in self._planned:
+                self._planned[key] = PlannedCall(request.stage, prompt_tokens(request), request.max_tokens)
+        progress(label, len(requests), len(requests))
+        return [known[key] if key in known else Unanswered("not asked: this is a dry run", asked=False) for key in keys]

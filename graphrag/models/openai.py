@@ -1,0 +1,374 @@
+"""Chat and embedding models behind an OpenAI-compatible server: vLLM, SGLang, llama-server, Ollama,
+Text Generation Inference, OpenAI itself.
+
+The official SDK does the HTTP. Replies are always streamed where the server can, so that one that
+runs in circles can be cut.
+"""
+
+import asyncio
+import base64
+import os
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urljoin, urlsplit
+
+from pydantic import SecretStr
+
+from graphrag.errors import (
+    ConnectionLostError,
+    MissingDependencyError,
+    ModelError,
+    ModelRefusedError,
+    SettingsError,
+    UnusableReplyError,
+)
+from graphrag.messages import Reply, Request
+from graphrag.models import completions, discovery, refusals
+from graphrag.models.base import Watch
+from graphrag.models.completions import ReplyStream, ServerSaysError
+from graphrag.models.discovery import ServedModel
+from graphrag.models.refusals import MalformedRequestError, Server, UnknownModelError
+from graphrag.models.structured import Ladder, Level, response_format
+from graphrag.settings import LLMSettings, Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from httpx2 import AsyncBaseTransport, Response
+    from numpy.typing import NDArray
+    from openai import AsyncOpenAI
+
+OPENAI = "https://api.openai.com/v1"
+CONNECT = 30.0
+"""Seconds at most until a server takes a connection."""
+WAITED = 0.0005
+GATHER = 0.05
+"""Seconds that tokens of a stream are left to gather before they are read."""
+OFFERED = 5
+"""Models of the server that an error names."""
+_DROPPABLE = ("stream_options", "stream", "max_tokens", "temperature")
+"""Fields that some servers refuse: asked for again without them. A name comes before its beginnings."""
+
+
+class OpenAIChat:
+    """A `ChatModel` behind an OpenAI-compatible server."""
+
+    def __init__(self, settings: LLMSettings, transport: "AsyncBaseTransport | None" = None) -> None:
+        """Connects to nothing yet; `transport` stands in for the network in tests.
+
+        Raises SettingsError where the model's name or the key is missing, MissingDependencyError
+        without the SDK.
+        """
+        self._settings = settings
+        self._server = _Connection(settings, settings.model, settings.base_url, _key(settings.api_key), transport)
+        self._ladder = Ladder(settings.structured)
+        self._dropped: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The model's name at the server."""
+        return self._settings.model
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Temperature and the further fields of the settings; not the address, nor
+        how replies are held to their form: what was paid for stays good when a server learns more."""
+        given = self._settings
+        return {"temperature": given.temperature, "body": dict(given.body)}
+
+    @property
+    def structured(self) -> Level:
+        """How replies are held to their form: what the server was found to do, or the setting."""
+        return self._ladder.level
+
+    async def chat(self, request: Request, watch: Watch) -> Reply:
+        """See `ChatModel`. Usage is counted here where the server does not tell it."""
+        async with AsyncExitStack() as stack:
+            opening = partial(self._open, stack, request)
+            response = await (self._ladder.climb(opening) if request.schema else opening("text"))
+            with self._server.errors():
+                reply = await _read(response, watch)
+        if request.schema:
+            self._ladder.heard(reply)
+        return reply if reply.usage.prompt else completions.with_usage(request, reply)
+
+    async def models(self) -> tuple[ServedModel, ...]:
+        """What the server offers; none if it does not say. Raises ModelError where it is out of reach."""
+        return discovery.served(await self._server.get("models"))
+
+    async def context(self) -> int | None:
+        """Tokens that one call may take, prompt and reply together; None if the server does not say."""
+        with suppress(ModelError):
+            sizes = {model.name: model.context for model in await self.models()}
+            if size := sizes.get(self.name):
+                return size
+        with suppress(ModelError):
+            if size := discovery.slot_context(await self._server.get("/props")):
+                return size
+        with suppress(ModelError):
+            return discovery.loaded_context(await self._server.get("/api/ps"), self.name)
+        return None
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        await self._server.close()
+
+    async def _open(self, stack: AsyncExitStack, request: Request, level: Level) -> "Response":
+        """The reply's beginning, at a level; without the fields that the server refuses."""
+        while True:
+            body = self._body(request, level)
+            try:
+                return await stack.enter_async_context(self._server.post("chat", body))
+            except MalformedRequestError as error:
+                field = _refused_field(error, body)
+                if field is None:
+                    raise
+                self._dropped |= {field}
+
+    def _body(self, request: Request, level: Level) -> dict[str, object]:
+        longest = request.max_tokens or self._settings.max_tokens
+        body: dict[str, object] = {
+            "model": self.name,
+            "messages": completions.said(request.messages),
+            "temperature": self._settings.temperature,
+            "max_tokens": longest,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if form := response_format(request.schema, level):
+            body["response_format"] = form
+        # OpenAI's reasoning models know the length by its newer name alone.
+        renamed: dict[str, object] = {"max_completion_tokens": longest} if "max_tokens" in self._dropped else {}
+        kept = {field: value for field, value in body.items() if field not in self._dropped}
+        return kept | renamed | self._settings.body
+
+
+class OpenAIEmbeddings:
+    """An embedding model behind an OpenAI-compatible server."""
+
+    def __init__(self, settings: Settings, transport: "AsyncBaseTransport | None" = None) -> None:
+        """Connects to nothing yet. Server, key and headers are those of `llm` where `embedding`
+        names no server of its own.
+
+        Raises SettingsError and MissingDependencyError as `OpenAIChat` does.
+        """
+        ours, llm = settings.embedding, settings.llm
+        shared = ours.base_url in ("", llm.base_url)
+        key = _key(ours.api_key, llm.api_key if shared else None)
+        lent = llm if shared else llm.model_copy(update={"headers": {}})
+        self._settings = ours
+        self._server = _Connection(lent, ours.model, ours.base_url or llm.base_url, key, transport, "embedding")
+        self._encoding = "base64"
+
+    @property
+    def name(self) -> str:
+        """The model's name at the server, and the dimensions if the settings ask for some."""
+        size = self._settings.dimensions
+        return f"openai/{self._settings.model}" + (f"/{size}" if size else "")
+
+    async def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+        """Unit vectors, shape (len(texts), dimensions), in the order of the texts, by one request.
+
+        Raises ModelError; UnusableReplyError for vectors that are missing, of several sizes, or
+        hold something that is no number.
+        """
+        import numpy as np
+
+        if not texts:
+            return np.empty((0, self._settings.dimensions), dtype=np.float32)
+        body = await self._ask(texts)
+        try:
+            items = sorted(body["data"], key=lambda item: int(item["index"]))
+            if [int(item["index"]) for item in items] != list(range(len(texts))):
+                raise UnusableReplyError(f"{self._server.url} gave {len(items)} vectors for {len(texts)} texts")
+            vectors = np.stack([_vector(item["embedding"]) for item in items])
+        except (LookupError, TypeError, ValueError) as error:
+            raise UnusableReplyError(f"{self._server.url} gave no vectors: {type(error).__name__}") from None
+        if not vectors.shape[1] or not np.isfinite(vectors).all():
+            raise UnusableReplyError(f"{self._server.url} gave vectors that are empty or hold no numbers")
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        await self._server.close()
+
+    async def _ask(self, texts: Sequence[str]) -> Mapping[str, Any]:
+        # OpenAI refuses an empty text.
+        body: dict[str, object] = {"model": self._settings.model, "input": [text or " " for text in texts]}
+        if self._settings.dimensions:
+            body["dimensions"] = self._settings.dimensions
+        while True:
+            encoding = self._encoding
+            try:
+                async with self._server.post("embeddings", body | {"encoding_format": encoding}) as response:
+                    with self._server.errors():
+                        return completions.parsed(await response.aread())
+            except MalformedRequestError as error:
+                if encoding == "float" or "encoding_format" not in error.words:
+                    raise
+                self._encoding = "float"
+
+
+class _Connection:
+    """A server as the SDK reaches it, with every failure as one of our errors."""
+
+    def __init__(
+        self,
+        llm: LLMSettings,
+        model: str,
+        base_url: str,
+        key: str,
+        transport: "AsyncBaseTransport | None",
+        section: str = "llm",
+    ) -> None:
+        try:
+            import openai
+        except ImportError:
+            raise MissingDependencyError("a model behind an OpenAI-compatible server", "openai") from None
+        del openai
+        variable = f"GRAPHRAG_{section.upper()}__API_KEY"
+        if not model:
+            raise SettingsError(f"{section}.model is empty: name the model that the server is to use")
+        if not key and not base_url:
+            raise SettingsError(
+                f"no key: set {variable} or OPENAI_API_KEY, or {section}.base_url for a server of your own"
+            )
+        self._llm, self._base_url, self._key, self._transport = llm, base_url or OPENAI, key or "none", transport
+        # Short values, such as a tenant's number, would blot out half of every message.
+        secrets = [value for value in (key, *llm.headers.values()) if len(value) > 7]
+        self.url = _public(self._base_url)
+        self._server = Server(self.url, model, f"{variable} or OPENAI_API_KEY", tuple(secrets))
+        self._client: AsyncOpenAI | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @asynccontextmanager
+    async def post(self, path: Literal["chat", "embeddings"], body: Mapping[str, Any]) -> "AsyncGenerator[Response]":
+        """The response to a request, its body yet to be read; closed at the end."""
+        # Given as `extra_body`, a request is sent as it is: the SDK looks at none of it.
+        client = self._connected()
+        if path == "chat":
+            call = client.chat.completions.with_streaming_response.create(messages=[], model="", extra_body=body)
+        else:
+            call = client.embeddings.with_streaming_response.create(input=[], model="", extra_body=body)
+        async with AsyncExitStack() as stack:
+            try:
+                with self.errors():
+                    response = await stack.enter_async_context(call)
+            except UnknownModelError as error:
+                raise ModelRefusedError(f"{error}{await self._offer()}") from None
+            yield response.http_response
+
+    async def get(self, path: str) -> object:
+        """What GET gives as JSON: of the API, or of the server's root if `path` starts with a slash."""
+        url = urljoin(self._base_url, path) if path.startswith("/") else path
+        with self.errors():
+            return await self._connected().get(url, cast_to=object)
+
+    @contextmanager
+    def errors(self) -> Generator[None]:
+        """What the SDK and the network raise, as errors of this package; theirs hold the key."""
+        import httpx2
+        import openai
+
+        try:
+            yield
+        except openai.APIStatusError as error:
+            headers = {name.lower(): value for name, value in error.response.headers.items()}
+            raise refusals.error(self._server, error.status_code, error.body or error.response.text, headers) from None
+        except ServerSaysError as error:
+            raise refusals.error(self._server, error.status, error.body, {}) from None
+        except (openai.APITimeoutError, httpx2.TimeoutException):
+            waited = f"{self._llm.timeout:g} seconds (llm.timeout)"
+            raise ConnectionLostError(f"{self.url} gave no sign of life for {waited}") from None
+        except (openai.APIConnectionError, httpx2.TransportError) as error:
+            refused = isinstance(error.__cause__, httpx2.ConnectError)
+            problem = "cannot be reached; is the server running?" if refused else "lost the connection"
+            raise ConnectionLostError(f"{self.url} {problem}", refused) from None
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client:
+            await client.close()
+
+    async def _offer(self) -> str:
+        """The models a server has, as the end of a sentence."""
+        with suppress(ModelError):
+            names = [model.name for model in discovery.served(await self.get("models"))]
+            if names:
+                return f"; it offers {', '.join(names[:OFFERED])}" + (" …" if len(names) > OFFERED else "")
+        return "; check the model's name, and whether base_url must end in /v1"
+
+    def _connected(self) -> "AsyncOpenAI":
+        """The SDK's client for this event loop: connections cannot move to another."""
+        import httpx2
+        import openai
+
+        loop = asyncio.get_running_loop()
+        if self._client is None or loop is not self._loop:
+            most = self._llm.concurrency
+            timeout = httpx2.Timeout(self._llm.timeout, connect=min(CONNECT, self._llm.timeout), pool=None)
+            http = openai.DefaultAsyncHttpxClient(
+                # One that is warm for each call in flight, and some for questions beside them.
+                limits=httpx2.Limits(max_connections=most + 8, max_keepalive_connections=most + 8),
+                timeout=timeout,
+                transport=self._transport,
+            )
+            headers = {"Accept-Encoding": "identity", **self._llm.headers}
+            self._loop, self._client = (
+                loop,
+                openai.AsyncOpenAI(
+                    api_key=self._key,
+                    base_url=self._base_url,
+                    default_headers=headers,
+                    max_retries=0,
+                    timeout=timeout,
+                    http_client=http,
+                ),
+            )
+        return self._client
+
+
+async def _read(response: "Response", watch: Watch) -> Reply:
+    """A reply, streamed or, from a server that does not stream, whole."""
+    if "text/event-stream" not in response.headers.get("content-type", ""):
+        return completions.whole(await response.aread(), watch)
+    stream = ReplyStream(watch)
+    packed = "content-encoding" in response.headers
+    clock = asyncio.get_running_loop().time
+    asked = clock()
+    async for data in response.aiter_bytes() if packed else response.aiter_raw():
+        if stream.feed(data):
+            break
+        # Where a token had to be waited for, so has the next: a read costs more than a token.
+        if clock() - asked > WAITED:
+            await asyncio.sleep(GATHER)
+        asked = clock()
+    return stream.reply()
+
+
+def _key(*given: SecretStr | None) -> str:
+    """The first key there is, that of the environment last; empty for none."""
+    keys = [key.get_secret_value() for key in given if key]
+    return next((key for key in (*keys, os.environ.get("OPENAI_API_KEY", "")) if key), "")
+
+
+def _public(url: str) -> str:
+    """An address without user, password and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+
+
+def _refused_field(error: MalformedRequestError, body: Mapping[str, object]) -> str | None:
+    """The field of a request that the server names as one it does not take; None if it names none."""
+    return next((field for field in _DROPPABLE if field in body and field in error.words), None)
+
+
+def _vector(value: object) -> "NDArray[np.float32]":
+    """An embedding as sent: base64 of little-endian floats, or a list."""
+    import numpy as np
+
+    if isinstance(value, str):
+        return np.frombuffer(base64.b64decode(value, validate=True), dtype="<f4")
+    return np.array(value, dtype=np.float32)

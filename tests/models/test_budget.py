@@ -1,0 +1,77 @@
+"""What calls cost, and the point beyond which none is made."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted import request, run
+
+from graphrag.errors import BudgetExceededError
+from graphrag.messages import Reply, ReplySchema, Request, TokenUsage
+from graphrag.models.budget import Budget, Prices, Purse, StageUsage, Usage, prompt_tokens, spent
+from graphrag.tokens import count
+
+
+def test_prices_are_per_million():
+    assert Prices(2.0, 8.0).cost(TokenUsage(500_000, 250_000)) == pytest.approx(3.0)
+
+
+def test_usage_adds_up_by_stage():
+    usage = Usage()
+    usage.add("a", StageUsage(calls=1, tokens=TokenUsage(5, 1), seconds=2))
+    usage.add("a", StageUsage(failed=1))
+    usage.add("b", StageUsage(hits=3))
+    before = usage.by_stage()
+    usage.add("b", StageUsage(hits=1))
+    assert before == {
+        "a": StageUsage(calls=1, failed=1, tokens=TokenUsage(5, 1), seconds=2),
+        "b": StageUsage(hits=3),
+    }
+
+
+def test_what_the_server_says_counts_else_what_is_counted():
+    assert spent(request("a"), Reply("b", usage=TokenUsage(7, 1, 3))) == TokenUsage(7, 1, 3)
+    assert spent(request("a b c"), Reply("b c")).completion == count("b c")
+
+
+def test_the_schema_is_part_of_the_prompt():
+    plain = request("a")
+    schema = ReplySchema("reply", {"type": "object", "properties": {"name": {"type": "string"}}})
+    assert prompt_tokens(Request("extract", plain.messages, schema)) > prompt_tokens(plain) + 10
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 300), st.integers(1, 3)), max_size=30),
+    st.integers(0, 5000),
+)
+def test_when_replies_are_as_expected_the_budget_is_never_exceeded_and_used_as_far_as_it_goes(calls, most):
+    purse = Purse(Budget(max_tokens=most), Prices())
+    asked = request("text", max_tokens=50)
+    prompt = prompt_tokens(asked)
+    total = 0
+
+    async def call(wait):
+        nonlocal total
+        reserved = await purse.reserve(asked)
+        await asyncio.sleep(wait)
+        total += prompt + 50
+        purse.settle("extract", reserved, TokenUsage(prompt, 50))
+
+    async def main():
+        return await asyncio.gather(*(call(wait) for _, wait in calls), return_exceptions=True)
+
+    errors = [outcome for outcome in run(main()) if outcome]
+    assert all(isinstance(error, BudgetExceededError) for error in errors)
+    assert total <= most
+    assert not errors or total + prompt + 50 > most
+
+
+def test_a_failed_call_gives_back_what_was_set_aside():
+    async def main():
+        purse = Purse(Budget(max_tokens=600), Prices())
+        for _ in range(100):
+            reserved = await purse.reserve(request("a"))
+            purse.settle("extract", reserved, None)
+
+    run(main())
