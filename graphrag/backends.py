@@ -11,11 +11,12 @@ from pathlib import Path
 from graphrag.errors import SettingsError, UnavailableError
 from graphrag.models.base import ChatModel, Embedder
 from graphrag.models.budget import Budget
+from graphrag.models.cached import CachedEmbedder
 from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.models.memo import Memo
 from graphrag.models.remote_embedder import EmbeddingClient, RemoteEmbedder
 from graphrag.models.service import ModelService
-from graphrag.settings import Settings
+from graphrag.settings import LLMSettings, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,11 @@ class Backends:
             case "llamacpp":
                 from graphrag.models.llamacpp import LlamaCppChat
 
-                return LlamaCppChat(llm)
+                return LlamaCppChat(self._with_file(llm))
             case "transformers":
                 from graphrag.models.transformers import TransformersChat
 
-                return TransformersChat(llm)
+                return TransformersChat(self._with_file(llm))
             case "fake":
                 from graphrag.models.fake import FakeChat
 
@@ -70,9 +71,10 @@ class Backends:
             service.close()
 
     def embedder(self) -> Embedder:
-        """The configured embedding model; it connects to or loads nothing yet."""
+        """The configured embedding model; it connects to or loads nothing yet, and embeds no text
+        twice if it can help it."""
         if self.settings.embedding.provider == "embedded":
-            return EmbeddedEmbedder()
+            return CachedEmbedder(EmbeddedEmbedder())
         client = self._embedding_client()
         return RemoteEmbedder(client, self.memo(), self.settings.embedding, self.settings.llm)
 
@@ -83,7 +85,12 @@ class Backends:
             return OpenAIEmbeddings(self.settings)
         from graphrag.models.transformers import TransformersEmbeddings
 
-        return TransformersEmbeddings(self.settings.embedding, self.settings.llm)
+        return TransformersEmbeddings(self.settings.embedding)
+
+    def _with_file(self, llm: LLMSettings) -> LLMSettings:
+        """A model named by a path relative to the root folder, if there is such a file; else a hub's."""
+        path = self.root / llm.model
+        return llm.model_copy(update={"model": str(path)}) if llm.model and path.exists() else llm
 
     def _file(self, what: str) -> Path:
         llm = self.settings.llm

@@ -15,8 +15,9 @@ from graphrag.errors import IndexMismatchError, MissingDependencyError, QueryErr
 from graphrag.models.base import ChatModel, ChatService, Embedder
 from graphrag.models.budget import Budget
 from graphrag.models.cached import CachedEmbedder
+from graphrag.models.service import ModelService
 from graphrag.progress import Progress, silent
-from graphrag.records import Answer, Estimate, IndexSummary, Method, RetrievedUnit, Usage
+from graphrag.records import Answer, Estimate, IndexSummary, Method, RetrievedUnit, StageUsage, Usage
 from graphrag.settings import Settings
 from graphrag.storage.base import Build, Reader, Store
 from graphrag.storage.lance import LanceStore
@@ -63,7 +64,7 @@ class GraphRAG:
         self.root = Path(root)
         self.settings = settings or settings_module.load(self.root)
         self._chat = chat
-        self._embedder: Embedder = embedder or self._backends.embedder()
+        self._embedder: Embedder = CachedEmbedder(embedder) if embedder else self._backends.embedder()
         self._store: Store = LanceStore(self.root / self.settings.storage.uri)
         self._opened: tuple[Build, Tools] | None = None
         self._opening = Lock()
@@ -103,8 +104,8 @@ class GraphRAG:
         if self._index_method(method) == "fast":
             return pipeline.run(folder, Fast(self.settings, progress))
         with self._backends.chat_service(self._chat, Budget(max_tokens, max_cost)) as service:
-            summary = pipeline.run(folder, self._standard(service, progress, resolve))
-            return replace(summary, usage=service.usage())
+            summary = pipeline.run(folder, self._standard(service, progress, resolve, self._embedder))
+            return replace(summary, usage=_used(service))
 
     async def aindex(self, method: IndexMethod = "auto", *, progress: Progress = silent) -> IndexSummary:
         """`index`, without blocking the event loop."""
@@ -127,11 +128,12 @@ class GraphRAG:
         llm, model, memo = self.settings.llm, self._chat or self._backends.chat_model(), self._backends.memo()
         dry_run = DryRun(Origin.of(model.name, model.parameters), memo, llm.max_tokens)
         # Names are compared by vectors; those of a served model would cost something already.
-        method_ = replace(self._standard(dry_run, progress, resolve), embedder=EmbeddedEmbedder())
-        pipeline = Pipeline(self.settings, method_.embedder, self._store, progress)
+        embedder = EmbeddedEmbedder()
+        standard = self._standard(dry_run, progress, resolve, embedder)
+        pipeline = Pipeline(self.settings, embedder, self._store, progress)
         prices = Prices(llm.prompt_price, llm.completion_price)
         try:
-            return Estimating(pipeline, method_, dry_run, prices).estimate(self.root / self.settings.input.dir)
+            return Estimating(pipeline, standard, dry_run, prices).estimate(self.root / self.settings.input.dir)
         finally:
             memo.close()
 
@@ -230,13 +232,13 @@ class GraphRAG:
             raise QueryError(f"unknown indexing method '{method}': use auto, standard or fast")
         return method
 
-    def _standard(self, service: ChatService, progress: Progress, resolve: bool = True) -> "Standard":
+    def _standard(self, service: ChatService, progress: Progress, resolve: bool, embedder: Embedder) -> "Standard":
         from graphrag.indexer.asking import Asking
         from graphrag.indexer.standard import Standard
         from graphrag.prompts import Prompts
 
         prompts = Prompts(self.root / self.settings.prompts.dir)
-        return Standard(self.settings, Asking(service, prompts, progress), self._embedder, resolve)
+        return Standard(self.settings, Asking(service, prompts, progress), embedder, resolve)
 
     def _route(self, question: str, method: str, tools: "Tools") -> tuple[Method, str]:
         from graphrag.query.routing import route
@@ -268,9 +270,8 @@ class GraphRAG:
         from graphrag.query.context import Tools
         from graphrag.query.retrieval import Retriever
 
-        embedder = CachedEmbedder(self._embedder)
-        retriever = Retriever(reader, embedder, self.settings.query.local)
-        return Tools(retriever, ExtractiveAnswerer(embedder), embedder, self.settings.query)
+        retriever = Retriever(reader, self._embedder, self.settings.query.local)
+        return Tools(retriever, ExtractiveAnswerer(self._embedder), self._embedder, self.settings.query)
 
     def _check_model(self, build: Build) -> None:
         model = self._embedder
@@ -280,6 +281,22 @@ class GraphRAG:
                 f"the settings say {model.name} ({model.dimensions}): run `graphrag index` to make it anew, "
                 "or set the model back"
             )
+
+
+def _used(service: ModelService) -> tuple[StageUsage, ...]:
+    return tuple(
+        StageUsage(
+            stage=stage,
+            calls=used.calls,
+            remembered=used.hits,
+            failed=used.failed,
+            prompt_tokens=used.tokens.prompt,
+            completion_tokens=used.tokens.completion,
+            cached_tokens=used.tokens.cached,
+            seconds=round(used.seconds, 2),
+        )
+        for stage, used in service.usage.items()
+    )
 
 
 def _checked(question: str) -> str:

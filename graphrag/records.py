@@ -260,6 +260,8 @@ class StageUsage:
     calls: int = 0
     remembered: int = 0
     """Replies that the memo had from before."""
+    failed: int = 0
+    """Attempts that failed, or whose reply could not be used; most were made good."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0

@@ -89,7 +89,7 @@ class ExtractionSettings(Section):
     claims: bool = Field(default=False, description="standard: extract claims (covariates) as well")
     gleanings: int = Field(default=1, ge=0, description="standard: further turns for a sparse or cut reply")
     summarize_above: int = Field(
-        default=600, ge=32, description="standard: tokens of joined descriptions above which a model summarises them"
+        default=800, ge=32, description="standard: tokens of joined descriptions above which a model summarises them"
     )
 
 

@@ -109,7 +109,7 @@ def workplace(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     folder = tmp_path / "workplace"
     shutil.copytree(prepared, folder)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("graphrag.engine.EmbeddedEmbedder", Remembering)
+    monkeypatch.setattr("graphrag.backends.EmbeddedEmbedder", Remembering)
     return folder
 
 

@@ -10,6 +10,7 @@ import traceback
 import click
 
 from graphrag import __version__
+from graphrag.cli.cache import cache
 from graphrag.cli.export import export
 from graphrag.cli.import_ import import_
 from graphrag.cli.index import index
@@ -26,7 +27,7 @@ def cli() -> None:
     """Ask a pile of documents the questions that no single passage answers."""
 
 
-for command in (init, index, query, retrieve, export, import_):
+for command in (init, index, query, retrieve, export, import_, cache):
     cli.add_command(command)
 
 

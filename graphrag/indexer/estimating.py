@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from graphrag.indexer import clustering, extraction, graph, reporting, resolution, summarizing
 from graphrag.indexer.pipeline import Pipeline
@@ -18,10 +17,6 @@ from graphrag.models.budget import Prices
 from graphrag.models.dry_run import DryRun
 from graphrag.records import Estimate, StageEstimate, TextUnit
 from graphrag.storage.schema import Searchable
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +81,4 @@ class Estimating:
 def _no_vectors() -> Searchable:
     import numpy as np
 
-    vectors: NDArray[np.float32] = np.zeros((0, 1), dtype=np.float32)
-    return Searchable((), vectors)
+    return Searchable((), np.zeros((0, 1), dtype=np.float32))

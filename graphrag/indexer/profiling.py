@@ -108,7 +108,7 @@ def ask(documents: Sequence[Document], sampled: Sequence[TextUnit], asking: Aski
 
 def plan(window: Window, asking: Asking, options: Options) -> Request:
     """The request that a sample is put to the model with."""
-    known = [f"It is known that the {name} is: {line(value, name)}." for name, value in _given(options)]
+    known = [f"It is known that the {name} is: {value}." for name, value in _given(options).items()]
     messages = asking.prompts.render("tune_profile", known="\n".join(known), passages=window.text)
     return Request(STAGE, messages, SCHEMA)
 
@@ -165,15 +165,15 @@ def _types(value: object) -> tuple[str, ...]:
 
 def _known(profile: Profile, options: Options) -> Profile:
     """The profile with what the user knows better."""
-    given = {name: line(value, name) for name, value in _given(options)}
-    types = profile.entity_types if options.discover_entity_types else ()
+    given = _given(options)
     return replace(
         profile,
         domain=given.get("domain", profile.domain),
         language=given.get("language", profile.language),
-        entity_types=types,
+        entity_types=profile.entity_types if options.discover_entity_types else (),
     )
 
 
-def _given(options: Options) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in (("domain", options.domain), ("language", options.language)) if value]
+def _given(options: Options) -> dict[str, str]:
+    given = {"domain": line(options.domain, "domain"), "language": line(options.language, "language")}
+    return {name: value for name, value in given.items() if value}

@@ -18,8 +18,8 @@ NUMBER_TOKENS = 5
 """What a line's number costs: "E12 | " and the line break."""
 NAME_CHARACTERS = 100
 """A bound for what is no name, but a text that was taken for one."""
-ENTITY_CHARACTERS = 300
-RELATIONSHIP_CHARACTERS = 180
+ENTITY_CHARACTERS = 240
+RELATIONSHIP_CHARACTERS = 160
 """As much of a description as a report can make use of: one finding speaks of several records."""
 CHILD_FINDINGS = 2
 """Of a child, beside its summary: those it puts first."""
@@ -158,7 +158,8 @@ def _entity(entity: Entity, near: int) -> Item:
 def _relationship(edge: Relationship, near: Mapping[str, int]) -> Item:
     short = _fields(_name(edge.source), _name(edge.target), f"{edge.weight:g}")
     place = min(near.get(fold(edge.source), 0), near.get(fold(edge.target), 0))
-    return Item("R", _fields(short, _text(edge.description, RELATIONSHIP_CHARACTERS)), short, (of_relationship(edge),), place)
+    full = _fields(short, _text(edge.description, RELATIONSHIP_CHARACTERS))
+    return Item("R", full, short, (of_relationship(edge),), place)
 
 
 def _draft(draft: Draft, near: int) -> Iterator[Item]:

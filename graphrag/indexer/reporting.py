@@ -40,7 +40,7 @@ JOIN_BELOW = 400
 only repeat them."""
 LINES_PER_FINDING = 5
 """There is about one thing to say of two or three entities and what ties them."""
-PACKED = 2
+PACKED = 3
 """Communities share a call up to this part of the tokens that a call may read: a full call would
 save little more, and everyone waits for the longest reply of a round."""
 SPLITS = 3

@@ -1,7 +1,8 @@
 """Worked examples for the extraction prompt, from the collection itself.
 
 The extraction prompt is put to the model on short passages, and what it answers is held against
-them: an example teaches, so that every name in it must stand in the passages word for word.
+them: an example teaches, so that every name in it must stand in the passages word for word, and
+most of what it says of the name.
 """
 
 import json
@@ -17,7 +18,7 @@ from graphrag.indexer.extraction import NO_CLAIMS, OPEN_TYPES, SCHEMA
 from graphrag.indexer.grounding import ground
 from graphrag.indexer.profiling import LABEL, STAGE, Profile, harmless, introduction, usual_types, whole
 from graphrag.indexer.windows import Window
-from graphrag.language import fold, fold_text, holds_name, sentences
+from graphrag.language import fold, fold_text, holds_name, search_terms, sentences
 from graphrag.messages import Message, Reply, Request, Unanswered
 from graphrag.models.replies import GraphReply, graph_reply
 from graphrag.records import Document, Extraction, TextUnit
@@ -30,6 +31,8 @@ CANDIDATES = 4
 EXAMPLE_TOKENS = 90
 """Of one passage of an example: every extraction call carries the examples."""
 LEAST_ENTITIES = 3
+LEAST_SHARED = 0.6
+"""Share of a description's words that must be in the passages: small models explain what a tower is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,7 @@ def passages(
 
     Of each the first sentences that are short enough; where the first is too long, none.
     """
-    after = {
-        first.id: second
-        for first, second in pairwise(text_units)
-        if first.document_id == second.document_id
-    }
+    after = {first.id: second for first, second in pairwise(text_units) if first.document_id == second.document_id}
     spread = dict.fromkeys(sampled[len(sampled) * n // CANDIDATES] for n in range(CANDIDATES))
     taken = [[unit, after[unit.id]] if n % 2 == 0 and unit.id in after else [unit] for n, unit in enumerate(spread)]
     shortened = ([short for short in map(_shortened, units) if short.text] for units in taken)
@@ -91,19 +90,20 @@ def example(window: Window, extractions: Sequence[Extraction]) -> Example | None
 
     `extractions`: one a passage, as `grounding.ground` gives them.
     """
-    text = fold_text(" ".join(f"{passage.about} {passage.text}" for passage in window.passages))
+    text = " ".join(passage.text for passage in window.passages)
+    folded, terms = fold_text(text), set(search_terms(text).split())
     numbered = list(enumerate(extractions, start=1))
     entities = _gathered(
         (fold(entity.name), number, entity)
         for number, found in numbered
         for entity in found.entities
-        if entity.type and entity.description and holds_name(text, fold(entity.name))
+        if entity.type and holds_name(folded, fold(entity.name)) and _borne_out(entity.description, terms)
     )
     edges = _gathered(
         (frozenset((fold(edge.source), fold(edge.target))), number, edge)
         for number, found in numbered
         for edge in found.relationships
-        if edge.description and fold(edge.source) in entities and fold(edge.target) in entities
+        if {fold(edge.source), fold(edge.target)} <= entities.keys() and _borne_out(edge.description, terms)
     )
     if len(entities) < LEAST_ENTITIES or not edges:
         return None
@@ -128,6 +128,11 @@ def _shortened(unit: TextUnit) -> TextUnit:
             break
         text = longer
     return replace(unit, text=text, n_tokens=tokens.count(text))
+
+
+def _borne_out(description: str, terms: set[str]) -> bool:
+    said = search_terms(description).split()
+    return bool(said) and sum(term in terms for term in said) >= LEAST_SHARED * len(said)
 
 
 def _parse(reply: Reply) -> GraphReply:

@@ -38,6 +38,21 @@ class FakeChat:
         self.closed = False
         self._answer = answer if callable(answer) else _in_turn(answer)
 
+    @classmethod
+    def load(cls, path: Path) -> "FakeChat":
+        """One that goes by a JSON file of rules. Raises SettingsError."""
+        try:
+            rules = [_rule(item) for item in cast("list[object]", json.loads(path.read_text("utf-8")))]
+        except (OSError, ValueError, TypeError, re.error) as error:
+            raise SettingsError(f"llm.model: {path} is no list of rules for a fake model: {error}") from None
+
+        def answer(request: Request) -> Said:
+            prompt = request.messages[-1].content
+            found = next((rule.reply for rule in rules if rule.match.search(prompt)), None)
+            return ModelRefusedError(f"no rule of {path} matches this prompt") if found is None else found
+
+        return cls(answer, name=f"fake/{path.name}")
+
     async def chat(self, request: Request, watch: Watch) -> Reply:
         """See `ChatModel`. Tokens are counted where the script does not say them."""
         self.requests.append(request)
@@ -54,21 +69,6 @@ class FakeChat:
     async def close(self) -> None:
         """Note that it was closed."""
         self.closed = True
-
-
-def load(path: Path) -> FakeChat:
-    """A scripted model from a JSON file of rules. Raises SettingsError."""
-    try:
-        rules = [_rule(item) for item in cast("list[object]", json.loads(path.read_text("utf-8")))]
-    except (OSError, ValueError, TypeError, re.error) as error:
-        raise SettingsError(f"llm.model: {path} is no list of rules for a fake model: {error}") from None
-
-    def answer(request: Request) -> Said:
-        prompt = request.messages[-1].content
-        found = next((rule.reply for rule in rules if rule.match.search(prompt)), None)
-        return ModelRefusedError(f"no rule of {path} matches this prompt") if found is None else found
-
-    return FakeChat(answer, name=f"fake/{path.name}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ def _find(model: str) -> Path:
     named, quantised = _HUB_FILE.fullmatch(model), _HUB_QUANT.fullmatch(model)
     if not named and not quantised:
         raise SettingsError(f"llm.model: no file {model}, and it is no org/repo/file.gguf or org/repo:QUANT of the hub")
-    hub = _import("huggingface_hub", "a model of the hub", "transformers")
+    hub = _import("huggingface_hub", "a model of the hub", "llamacpp")
     try:
         if named:
             return Path(hub.hf_hub_download(named[1], named[2]))

@@ -75,8 +75,10 @@ async def measure(model: ChatModel, trials: Sequence[Request]) -> Measured:
     Raises nothing that a model raises.
     """
     informative = model if isinstance(model, Informative) else None
-    started = time.monotonic()
     offered = await _offered(model) if isinstance(model, Listing) else None
+    started = time.monotonic()
+    if isinstance(model, Listing) and not isinstance(offered, ModelError):
+        offered = await _offered(model)  # the first call took a client and a connection to make
     latency = time.monotonic() - started
     lost = isinstance(offered, ConnectionLostError)
     greeting = offered if lost else await _hear(model, GREETING)

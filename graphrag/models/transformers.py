@@ -206,11 +206,12 @@ class _Watching:
 class TransformersEmbeddings:
     """An embedding model that runs here: the mean of its last layer, as sentence-transformers has it."""
 
-    def __init__(self, settings: EmbeddingSettings) -> None:
-        """Loads nothing yet. Raises SettingsError."""
+    def __init__(self, settings: EmbeddingSettings, llm: LLMSettings | None = None) -> None:
+        """Loads nothing yet; on the device that `llm.options` names, if they do. Raises SettingsError."""
         _check(settings.model, {}, "embedding")
+        device = {"device": llm.options["device"]} if llm and "device" in llm.options else {}
         self._settings = settings
-        self._loaded = _Loaded(settings.model, "AutoModel", {})
+        self._loaded = _Loaded(settings.model, "AutoModel", device)
         self.name = f"transformers/{settings.model}"
 
     async def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":

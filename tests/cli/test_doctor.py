@@ -2,11 +2,14 @@ import json
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import Command
 from samples import MILLS, indexed
 
 from graphrag import Settings
+from graphrag.indexer.examining import PARAPHRASES, UNRELATED
+from graphrag.models.memo import Memo
 
 GRAPH = {
     "entities": [[name, "thing", "1", f"{name} is named."] for name in ("Anna Berg", "Ostrava", "Halvorsen")],
@@ -57,11 +60,16 @@ def test_what_failed_is_told_by_the_exit_code_and_in_json(root: Path, graphrag: 
     assert all(check["advice"] for check in json.loads(done.out)["checks"] if check["state"] == "failed")
 
 
-@pytest.mark.enable_socket
-def test_a_server_that_is_not_there(tmp_path: Path, graphrag: Command):
+@pytest.fixture
+def url() -> str:
+    """Where nobody listens."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and never listens
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+
+
+@pytest.mark.enable_socket
+def test_a_server_that_is_not_there(tmp_path: Path, graphrag: Command, url: str):
     (tmp_path / "settings.yaml").write_text(f"llm: {{provider: openai, model: m, base_url: '{url}'}}")
 
     done = graphrag("doctor", "--root", tmp_path, "--json")
@@ -70,6 +78,22 @@ def test_a_server_that_is_not_there(tmp_path: Path, graphrag: Command):
     assert states(done.out)["server"] == "failed"
     assert "chat" not in states(done.out)
     assert states(done.out)["disk"] == "ok"
+
+
+@pytest.mark.enable_socket
+def test_an_embedding_server_that_is_gone_is_found_out_though_its_vectors_are_remembered(
+    tmp_path: Path, graphrag: Command, url: str
+):
+    (tmp_path / "settings.yaml").write_text(f"embedding: {{provider: openai, model: e, base_url: '{url}'}}")
+    memo = Memo(tmp_path / "cache" / "memo.sqlite")
+    memo.put_vectors("openai/e", 0, dict(zip([*PARAPHRASES, UNRELATED], np.eye(3, dtype=np.float32), strict=True)))
+    memo.close()
+
+    done = graphrag("doctor", "--root", tmp_path, "--json")
+
+    assert done.code == 1
+    assert states(done.out)["embedding"] == "failed"
+    assert states(done.out)["memo"] == "ok"
 
 
 def test_a_key_never_shows(root: Path, graphrag: Command, monkeypatch: pytest.MonkeyPatch):

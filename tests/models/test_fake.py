@@ -6,7 +6,6 @@ import pytest
 
 from graphrag.errors import ModelRefusedError, OverloadedError, SettingsError
 from graphrag.messages import Message, Reply, Request, TokenUsage
-from graphrag.models import fake
 from graphrag.models.fake import FakeChat
 
 
@@ -53,14 +52,14 @@ def test_rules_from_a_file(tmp_path: Path):
     path = tmp_path / "rules.json"
     path.write_text(json.dumps([{"match": "gh?ost", "reply": {"seen": True}}, {"reply": "no"}]), "utf-8")
 
-    chat = fake.load(path)
+    chat = FakeChat.load(path)
 
     assert say(chat, "a ghost").text == '{"seen": true}'
     assert say(chat, "a door").text == "no"
     assert chat.name == "fake/rules.json"
     path.write_text('[{"match": "x", "reply": "y"}]', "utf-8")
     with pytest.raises(ModelRefusedError, match="no rule of"):
-        say(fake.load(path), "a door")
+        say(FakeChat.load(path), "a door")
 
 
 @pytest.mark.parametrize("text", ["", "3", "[3]", "null", '[{"match": "x"}]', '[{"match": "(", "reply": ""}]', "{"])
@@ -68,6 +67,6 @@ def test_files_that_are_no_rules(tmp_path: Path, text: str):
     path = tmp_path / "rules.json"
     path.write_text(text, "utf-8")
     with pytest.raises(SettingsError, match="no list of rules"):
-        fake.load(path)
+        FakeChat.load(path)
     with pytest.raises(SettingsError, match="no list of rules"):
-        fake.load(tmp_path / "missing.json")
+        FakeChat.load(tmp_path / "missing.json")
