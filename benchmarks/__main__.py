@@ -1,6 +1,6 @@
 """`make bench`: retrieval quality and speed, and indexing throughput.
 
-    python -m benchmarks [indexing] [retrieval] [embedders]
+    python -m benchmarks [indexing] [standard] [retrieval] [replies] [resolution] [embedders]
 
 Without names, indexing and retrieval. Reads the data sets in ../shared/data and says so where
 they are absent.
@@ -8,9 +8,16 @@ they are absent.
 
 import sys
 
-from benchmarks import embedders, indexing, retrieval
+from benchmarks import embedders, indexing, replies, resolution, retrieval, standard
 
-BENCHMARKS = {"retrieval": retrieval.main, "indexing": indexing.main, "embedders": embedders.main}
+BENCHMARKS = {
+    "indexing": indexing.main,
+    "standard": standard.main,
+    "retrieval": retrieval.main,
+    "replies": replies.main,
+    "resolution": resolution.main,
+    "embedders": embedders.main,
+}
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH = 128
+"""Texts embedded at once, for progress to show, unless an embedder says by `at_once` that it takes more."""
 DESCRIPTION_CHARACTERS = 200
 """As much of an entity's description as its vector is made from."""
 
@@ -52,13 +53,16 @@ def _embed(texts: Sequence[str], embedder: Embedder, progress: Progress, stage: 
     import numpy as np
 
     unique = list(dict.fromkeys(texts))
-    parts = [np.empty((0, embedder.dimensions), dtype=np.float32)]
+    size = getattr(embedder, "at_once", BATCH)
+    vectors = np.empty((len(unique), embedder.dimensions if unique else 0), dtype=np.float32)
     progress(stage, 0, len(unique))
-    for start in range(0, len(unique), BATCH):
-        parts.append(embedder.embed(unique[start : start + BATCH]))
-        progress(stage, min(start + BATCH, len(unique)), len(unique))
+    for start in range(0, len(unique), size):
+        vectors[start : start + size] = embedder.embed(unique[start : start + size])
+        progress(stage, min(start + size, len(unique)), len(unique))
+    if len(unique) == len(texts):
+        return vectors.reshape(len(texts), embedder.dimensions)
     row = {text: index for index, text in enumerate(unique)}
-    return np.concatenate(parts)[[row[text] for text in texts]]
+    return vectors[[row[text] for text in texts]]
 
 
 def _text_unit_texts(text_units: Sequence[TextUnit], documents: Sequence[Document]) -> Iterator[str]:

@@ -23,6 +23,8 @@ LABEL = "Adapting the prompts"
 LEAST_TOKENS = 40
 """A text unit of fewer tokens says little about its collection."""
 MOST_TYPES = 12
+LEAST_WORDS = 3
+"""Of a persona: an article, what it is, and of what kind."""
 LONGEST = {"domain": 80, "persona": 240, "language": 40, "type": 30}
 """Characters."""
 
@@ -114,12 +116,18 @@ def plan(window: Window, asking: Asking, options: Options) -> Request:
 
 
 def parse(reply: Reply) -> Profile:
-    """What a reply says of the collection; raises UnusableReplyError where it lacks domain or persona."""
+    """What a reply says of the collection; raises UnusableReplyError where it does not say what it is about.
+
+    Small models give a name out of the text as the persona: then it is made from the domain.
+    """
     data = to_object(reply.text).data
     domain, persona, language = (line(data.get(name), name) for name in ("domain", "persona", "language"))
-    if not domain or not persona:
-        raise UnusableReplyError("the reply names no domain or no persona")
-    return Profile(domain, _YOU_ARE.sub("", persona), language, _types(data.get("entity_types")))
+    if not domain:
+        raise UnusableReplyError("the reply names no domain")
+    persona = _YOU_ARE.sub("", persona)
+    if len(persona.split()) < LEAST_WORDS:
+        persona = f"an attentive reader of {domain}"
+    return Profile(domain, persona, language, _types(data.get("entity_types")))
 
 
 def introduction(profile: Profile) -> str:

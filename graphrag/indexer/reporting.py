@@ -35,7 +35,7 @@ from graphrag.settings import ReportSettings
 
 STAGE = "community reports"
 LABEL = "Writing community reports"
-JOIN_BELOW = 400
+JOIN_BELOW = 450
 """Tokens of records, about three entities and what ties them: a report is half as long, and could
 only repeat them."""
 LINES_PER_FINDING = 5

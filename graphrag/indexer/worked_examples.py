@@ -31,8 +31,10 @@ CANDIDATES = 4
 EXAMPLE_TOKENS = 90
 """Of one passage of an example: every extraction call carries the examples."""
 LEAST_ENTITIES = 3
+TELLING = 5
+"""Letters of a word that tells something; of scripts other than Latin every word does."""
 LEAST_SHARED = 0.6
-"""Share of a description's words that must be in the passages: small models explain what a tower is."""
+"""Share of a description's telling words that must be in the passages: small models explain what a tower is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +92,19 @@ def example(window: Window, extractions: Sequence[Extraction]) -> Example | None
 
     `extractions`: one a passage, as `grounding.ground` gives them.
     """
-    text = " ".join(passage.text for passage in window.passages)
-    folded, terms = fold_text(text), set(search_terms(text).split())
+    text = fold_text(" ".join(passage.text for passage in window.passages))
     numbered = list(enumerate(extractions, start=1))
     entities = _gathered(
         (fold(entity.name), number, entity)
         for number, found in numbered
         for entity in found.entities
-        if entity.type and holds_name(folded, fold(entity.name)) and _borne_out(entity.description, terms)
+        if entity.type and holds_name(text, fold(entity.name)) and _borne_out(entity.description, text)
     )
     edges = _gathered(
         (frozenset((fold(edge.source), fold(edge.target))), number, edge)
         for number, found in numbered
         for edge in found.relationships
-        if {fold(edge.source), fold(edge.target)} <= entities.keys() and _borne_out(edge.description, terms)
+        if {fold(edge.source), fold(edge.target)} <= entities.keys() and _borne_out(edge.description, text)
     )
     if len(entities) < LEAST_ENTITIES or not edges:
         return None
@@ -130,9 +131,11 @@ def _shortened(unit: TextUnit) -> TextUnit:
     return replace(unit, text=text, n_tokens=tokens.count(text))
 
 
-def _borne_out(description: str, terms: set[str]) -> bool:
-    said = search_terms(description).split()
-    return bool(said) and sum(term in terms for term in said) >= LEAST_SHARED * len(said)
+def _borne_out(description: str, text: str) -> bool:
+    """Whether enough of the telling words of a description are in a folded text, in whatever inflection."""
+    said = {word for word in search_terms(description).split() if len(word) >= TELLING or not word.isascii()}
+    found = sum(word[: max(TELLING - 1, len(word) - 2)] in text for word in said)
+    return bool(description.strip()) and found >= LEAST_SHARED * len(said)
 
 
 def _parse(reply: Reply) -> GraphReply:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NOTHING = "-"
 """What is embedded in place of an empty text, which servers refuse."""
+REQUESTS_AT_ONCE = 16
 _SHORTEST = 16
 """Characters of a text too short to be past any context."""
 _CHARACTERS = 4
@@ -78,6 +79,11 @@ class RemoteEmbedder:
     def name(self) -> str:
         """That of the client's model."""
         return self._client.name
+
+    @property
+    def at_once(self) -> int:
+        """Texts to give it at once: as many as keep its server busy."""
+        return self._settings.batch * REQUESTS_AT_ONCE
 
     @property
     def dimensions(self) -> int:

@@ -16,6 +16,7 @@ from graphrag.indexer.asking import Asking
 from graphrag.indexer.profiling import Options, Profile, sample
 from graphrag.indexer.prompt_tuning import Tuned, check_target, extraction_prompt, shipped, tune, write
 from graphrag.indexer.worked_examples import EXAMPLE_TOKENS, Example
+from graphrag.language import fold_text
 from graphrag.messages import Reply, Request, Unanswered
 from graphrag.models.replies import graph_reply
 from graphrag.progress import silent
@@ -45,7 +46,7 @@ GRAPH = {
     ],
     "relationships": [
         ["Mira Okafor", "Port Selwyn", "9", "1", "Mira Okafor is harbour master of Port Selwyn."],
-        ["Port Selwyn", "Mira Okafor", "9", "1", "The same the other way round."],
+        ["Port Selwyn", "Mira Okafor", "9", "1", "The harbour master of Port Selwyn is Mira Okafor."],
         ["Ebenezer Scrooge", "Mira Okafor", "9", "1", "They never met."],
         ["north quay", "Mira Okafor-Selwyn", "9", "1", "Of no entity of the example."],
         ["Tidewater Lines", "Calanthe", "8", "1", "Tidewater Lines owns the Calanthe."],
@@ -162,6 +163,13 @@ def test_the_profile_is_what_the_model_says_made_fit_for_a_prompt():
     )
 
 
+@pytest.mark.parametrize("persona", ["Scrooge", "You are Jacob Marley.", "", None])
+def test_a_name_out_of_the_text_is_no_persona(persona: object):
+    profile = tuned(Scripted({**PROFILE, "persona": persona})).profile
+
+    assert profile.persona == "an attentive reader of harbour news"
+
+
 def test_what_the_user_knows_is_told_to_the_model_and_kept():
     service = Scripted()
 
@@ -231,6 +239,44 @@ def test_examples_are_in_the_form_of_the_prompt_and_hold_only_what_the_text_does
     )
     assert "Scrooge" not in first.answer + second.answer
     assert json.loads(second.answer)["claims"] == []
+
+
+def test_what_is_said_of_a_name_must_stand_in_the_passages_too():
+    graph = json.loads(json.dumps(GRAPH))
+    graph["entities"][0][3] = "Mira Okafor is a symbol of maritime authority in every novel."
+    graph["relationships"][-1][4] = "Shipping companies usually possess several vessels."
+
+    examples = tuned(Scripted(graph=graph)).examples
+
+    assert all("symbol" not in example.answer and "vessels" not in example.answer for example in examples)
+    assert len(examples) == 0  # each has lost what it needs
+
+
+def test_names_of_headings_are_no_entities_of_an_example():
+    graph = {**GRAPH, "entities": [*GRAPH["entities"], ["Harbour news", "work", "1", "Mira Okafor is in it."]]}
+    units = samples.text_units(*HARBOUR)
+    titled = samples.documents(*HARBOUR, titles=["Harbour news"] * 2)
+
+    examples = tune(units, titled, Asking(Scripted(graph=graph), Prompts(), silent), DEFAULTS).examples
+
+    assert examples[0].passages == f"[1] (Harbour news) {HARBOUR[0]}"
+    assert all("Harbour news" not in example.answer for example in examples)
+
+
+@pytest.mark.parametrize(
+    ("passage", "description", "borne_out"),
+    [
+        ("The tower of a church became invisible.", "The tower is a building with a roof.", False),
+        ("He directs Tidewater Lines.", "The director.", True),
+        ("한빛제약은 2021년 대전에 연구소를 열었다.", "한빛제약은 대전에 연구소를 열었다.", True),
+        ("한빛제약은 2021년 대전에 연구소를 열었다.", "미국의 큰 은행이다.", False),
+        ("朱雀大街在长安。", "长安有朱雀大街。", True),
+        ("A mill.", "It is big.", True),
+        ("A mill.", " ", False),
+    ],
+)
+def test_words_are_found_in_any_inflection_and_script(passage: str, description: str, borne_out: bool):
+    assert worked_examples._borne_out(description, fold_text(passage)) is borne_out
 
 
 def test_examples_are_asked_for_by_the_extraction_prompt_with_the_persona():
@@ -323,7 +369,7 @@ def test_the_report_prompt_has_the_persona():
 def test_documents_and_replies_cannot_add_placeholders_or_parts(evil: str, tmp_path: Path):
     persona = {**PROFILE, "persona": f"a reader {evil}", "domain": evil + " x", "language": evil + " y"}
     graph = json.loads(json.dumps(GRAPH))
-    graph["entities"][0][3] = f"She said {evil} aloud."
+    graph["entities"][0][3] = f"Mira Okafor is the harbour master {evil} of Port Selwyn."
     encodable = evil.encode("utf-8", "ignore").decode("utf-8")  # as documents are read
     texts = [f"{text} It said {encodable} on the wall." for text in HARBOUR]
 
