@@ -67,9 +67,9 @@ class Mock:
         with urllib.request.urlopen(f"{self.url}/stats", timeout=600) as reply:  # noqa: S310
             return json.load(reply)
 
-    def calls(self) -> int:
+    def quick(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.url}/quick", timeout=60) as reply:  # noqa: S310
-            return json.load(reply).get("chat", 0)
+            return json.load(reply)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def server() -> Iterator[Mock]:
     try:
         for _ in range(100):
             with contextlib.suppress(OSError):
-                mock.calls()
+                mock.quick()
                 break
             time.sleep(0.1)
         yield mock
@@ -231,19 +231,22 @@ def killed(bench: Bench) -> None:
     total = whole.index().asked["chat_calls"]
     bench.mock.post("/forget")
 
+    in_flight: list[int] = []
+
     def kill(pid: int) -> None:
-        if bench.mock.calls() >= total // 2:
+        seen = bench.mock.quick()
+        if seen["log"] >= total // 2 and not in_flight:
+            in_flight.append(seen["inflight"])
             os.kill(pid, signal.SIGKILL)
 
     first = bench.index(config=LATENCY | {"slots": 16}, during=kill)
+    while bench.mock.quick()["inflight"]:
+        time.sleep(0.1)
     second = bench.index()
     repeated = second.asked.get("chat_calls_repeating_earlier_phase", 0)
     same = bench.tables() == whole.tables()
-    print(
-        f"kill -9 at half: exit {first.code}; then {second.asked['chat_calls']} of {total} calls, {repeated} repeated;",
-        end="",
-    )
-    print(f" the same as undisturbed: {same}")
+    print(f"kill -9 at half (exit {first.code}, {in_flight[0]} in flight): then {second.asked['chat_calls']}", end="")
+    print(f" of {total} calls, {repeated} of them repeated; the same as undisturbed: {same}")
 
 
 def faults(bench: Bench) -> None:
@@ -267,7 +270,7 @@ def outages(bench: Bench) -> None:
         began: list[float] = []
 
         def outage(pid: int, fault: str = fault, began: list[float] = began) -> None:
-            if not began and bench.mock.calls() >= 20:
+            if not began and bench.mock.quick().get("chat", 0) >= 20:
                 began.append(time.monotonic())
                 bench.mock.post("/config", {fault: 1.0})
             if began and began[0] and time.monotonic() - began[0] > 15:

@@ -12,6 +12,7 @@ from graphrag.errors import SettingsError, UnavailableError
 from graphrag.models.base import ChatModel, Embedder
 from graphrag.models.budget import Budget
 from graphrag.models.cached import CachedEmbedder
+from graphrag.models.dry_run import RememberedVectors
 from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.models.memo import Memo
 from graphrag.models.remote_embedder import EmbeddingClient, RemoteEmbedder
@@ -70,13 +71,19 @@ class Backends:
         finally:
             service.close()
 
-    def embedder(self) -> Embedder:
+    def embedder(self, memo: Memo | None = None) -> Embedder:
         """The configured embedding model; it connects to or loads nothing yet, and embeds no text
         twice if it can help it."""
         if self.settings.embedding.provider == "embedded":
             return CachedEmbedder(EmbeddedEmbedder())
         client = self._embedding_client()
-        return RemoteEmbedder(client, self.memo(), self.settings.embedding, self.settings.llm)
+        return RemoteEmbedder(client, memo or self.memo(), self.settings.embedding, self.settings.llm)
+
+    def silent_embedder(self, configured: Embedder) -> Embedder:
+        """One that asks no server, for a dry run: the configured one where it asks none itself."""
+        if not isinstance(configured, RemoteEmbedder):
+            return configured
+        return RememberedVectors(configured, EmbeddedEmbedder())
 
     def _embedding_client(self) -> EmbeddingClient:
         if self.settings.embedding.provider == "openai":

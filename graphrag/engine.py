@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from graphrag.indexer.profiling import Options
+    from graphrag.indexer.prompt_tuning import Tuned
     from graphrag.indexer.standard import Standard
+    from graphrag.models.checkup import Check
     from graphrag.query.context import Tools
 
 IndexMethod = Literal["auto", "standard", "fast"]
@@ -64,6 +67,7 @@ class GraphRAG:
         self.root = Path(root)
         self.settings = settings or settings_module.load(self.root)
         self._chat = chat
+        self._given_embedder = embedder
         self._embedder: Embedder = CachedEmbedder(embedder) if embedder else self._backends.embedder()
         self._store: Store = LanceStore(self.root / self.settings.storage.uri)
         self._opened: tuple[Build, Tools] | None = None
@@ -122,13 +126,11 @@ class GraphRAG:
         from graphrag.indexer.pipeline import Pipeline
         from graphrag.models.budget import Prices
         from graphrag.models.dry_run import DryRun
-        from graphrag.models.embedded import EmbeddedEmbedder
         from graphrag.models.memo import Origin
 
         llm, model, memo = self.settings.llm, self._chat or self._backends.chat_model(), self._backends.memo()
         dry_run = DryRun(Origin.of(model.name, model.parameters), memo, llm.max_tokens)
-        # Names are compared by vectors; those of a served model would cost something already.
-        embedder = EmbeddedEmbedder()
+        embedder = self._backends.silent_embedder(self._embedder)
         standard = self._standard(dry_run, progress, resolve, embedder)
         pipeline = Pipeline(self.settings, embedder, self._store, progress)
         prices = Prices(llm.prompt_price, llm.completion_price)
@@ -148,6 +150,47 @@ class GraphRAG:
         from graphrag.storage.interchange import read_parquet
 
         return adopt(read_parquet(Path(folder)), Pipeline(self.settings, self._embedder, self._store, progress))
+
+    def tune_prompts(
+        self,
+        options: "Options | None" = None,
+        folder: Path | None = None,
+        *,
+        force: bool = False,
+        progress: Progress = silent,
+    ) -> "tuple[Tuned, list[Path]]":
+        """Write prompts adapted to the input into a folder (that of the settings); what they are, and their files.
+
+        Raises PromptError where a prompt there was edited and `force` is false, and as `index` does.
+        """
+        from graphrag.indexer import prompt_tuning
+        from graphrag.indexer.asking import Asking
+        from graphrag.indexer.pipeline import Pipeline
+        from graphrag.indexer.profiling import Options
+        from graphrag.prompts import Prompts
+
+        target = folder or self.root / self.settings.prompts.dir
+        prompt_tuning.check_target(target, force)
+        pipeline = Pipeline(self.settings, self._embedder, self._store, progress)
+        loaded, text_units = pipeline.read(self.root / self.settings.input.dir)
+        with self._backends.chat_service(self._chat) as service:
+            asking = Asking(service, Prompts(), progress)
+            tuned = prompt_tuning.tune(text_units, loaded.documents, asking, options or Options())
+        return tuned, prompt_tuning.write(tuned, target, force)
+
+    def doctor(self) -> "list[Check]":
+        """What is right and what is wrong with models, prompts, index, memo and disk, and what to change."""
+        from graphrag.indexer.examining import Examination
+        from graphrag.models.memo import Memo
+
+        # It is to say what is wrong now: not to wait for it, and not from memory.
+        llm = self.settings.llm.model_copy(update={"patience": 0.0})
+        backends = Backends(self.root, self.settings.model_copy(update={"llm": llm}))
+        chat = self._chat
+        configured = chat is not None or llm.provider != "none"
+        embedder = self._given_embedder or backends.embedder(Memo())
+        examination = Examination(self.root, self.settings, embedder, self._store)
+        return examination.run((lambda: chat or backends.chat_model()) if configured else None)
 
     # --- Asking -------------------------------------------------------------------------
 

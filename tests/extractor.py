@@ -4,6 +4,7 @@ run without one. And a way to run such builds in which waiting takes no time."""
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def read(text: str, claims: bool = False) -> str:
             names: list[str] = list(dict.fromkeys(NAME.findall(sentence)))
             for name in names:
                 said.setdefault(name, sentence)
-            for a, b in zip(names, names[1:], strict=False):
+            for a, b in pairwise(names):
                 met.setdefault((a, b), ([], sentence))[0].append(number)
             if claims and "stole" in sentence:
                 stolen.append([names[0], names[-1], "THEFT", "TRUE", "1843-12/1844", number, sentence])
@@ -153,16 +154,19 @@ def build(
         service.close()
 
 
-def serve(chat: ChatModel, root: Path | None = None, llm: LLMSettings | None = None, budget: Budget | None = None) -> ModelService:
+def serve(
+    chat: ChatModel, root: Path | None = None, llm: LLMSettings | None = None, budget: Budget | None = None
+) -> ModelService:
     """The way to a model, with the memo of a folder."""
     memo = Memo(root / "cache" / "memo.sqlite" if root else None)
     return ModelService(chat, memo, llm or LLMSettings(), budget, Background(LeapingLoop), lambda: 0.5)
 
 
 def tables(root: Path) -> dict[str, Table]:
-    """Everything that is published, row by row, whatever the order."""
+    """Everything that is published, row by row, but for the dates of files."""
     reader = LanceStore(root / "output").open()
-    return {name: sorted(reader.table(name).to_pylist(), key=lambda row: row["id"]) for name in TABLES}
+    found = {name: reader.table(name).to_pylist() for name in TABLES}
+    return {name: [{**row, "creation_date": ""} for row in rows] for name, rows in found.items()}
 
 
 def texts(built: Mapping[str, Table]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """`graphrag index`: make the index match the input folder."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from graphrag.cli.options import Common, common
 
 if TYPE_CHECKING:
     from graphrag.engine import IndexMethod
-    from graphrag.records import Estimate, IndexSummary
+    from graphrag.records import Estimate, IndexSummary, StageEstimate, StageUsage
 
 NO_MODEL = (
     "No language model is configured (llm.provider: none), so the method is fast, which needs none. One is configured "
@@ -85,7 +86,7 @@ def forecast(estimate: "Estimate", as_json: bool) -> None:
     if not estimate.stages:
         click.echo("Nothing: the method is fast, which asks no model.")
         return
-    columns = ("stage", "calls", "remembered", "prompt tokens", "completion tokens", "cost")
+    columns = ("stage", "calls", "known", "prompt", "completion", "cost")
     rows = [
         (
             stage.stage if stage.exact else f"{stage.stage} (about)",
@@ -95,14 +96,42 @@ def forecast(estimate: "Estimate", as_json: bool) -> None:
             f"~{stage.completion_tokens:,}",
             f"{stage.cost:.2f}",
         )
-        for stage in estimate.stages
+        for stage in (*estimate.stages, _total(estimate))
     ]
-    output.print_columns("What the model would be asked", columns, rows)
+    output.print_columns("What the model would be asked (tokens; known: the memo has the reply)", columns, rows)
     click.echo(f"About {estimate.cost:.2f} by the prices in settings.yaml." if estimate.cost else NO_PRICES)
 
 
+def _total(estimate: "Estimate") -> "StageEstimate":
+    from graphrag.records import StageEstimate
+
+    stages = estimate.stages
+    return StageEstimate(
+        stage="all",
+        calls=sum(stage.calls for stage in stages),
+        remembered=sum(stage.remembered for stage in stages),
+        prompt_tokens=sum(stage.prompt_tokens for stage in stages),
+        completion_tokens=sum(stage.completion_tokens for stage in stages),
+        exact=all(stage.exact for stage in stages),
+        cost=estimate.cost,
+    )
+
+
+def _sum(usage: "Sequence[StageUsage]") -> "StageUsage":
+    from graphrag.records import StageUsage
+
+    return StageUsage(
+        stage="all",
+        calls=sum(used.calls for used in usage),
+        remembered=sum(used.remembered for used in usage),
+        prompt_tokens=sum(used.prompt_tokens for used in usage),
+        completion_tokens=sum(used.completion_tokens for used in usage),
+        cached_tokens=sum(used.cached_tokens for used in usage),
+    )
+
+
 def _usage(summary: "IndexSummary") -> None:
-    columns = ("stage", "calls", "remembered", "prompt tokens", "of them cached", "completion tokens")
+    columns = ("stage", "calls", "known", "prompt", "cached", "completion")
     rows = [
         (
             used.stage,
@@ -112,9 +141,9 @@ def _usage(summary: "IndexSummary") -> None:
             f"{used.cached_tokens:,}",
             f"{used.completion_tokens:,}",
         )
-        for used in summary.usage
+        for used in (*summary.usage, _sum(summary.usage))
     ]
-    output.print_columns("What the model was asked", columns, rows)
+    output.print_columns("What the model was asked (tokens; known: the memo had the reply)", columns, rows)
 
 
 def _rows(summary: "IndexSummary") -> dict[str, object]:

@@ -11,11 +11,13 @@ import click
 
 from graphrag import __version__
 from graphrag.cli.cache import cache
+from graphrag.cli.doctor import doctor
 from graphrag.cli.export import export
 from graphrag.cli.import_ import import_
 from graphrag.cli.index import index
 from graphrag.cli.init import init
 from graphrag.cli.output import note
+from graphrag.cli.prompt_tune import prompt_tune
 from graphrag.cli.query import query
 from graphrag.cli.retrieve import retrieve
 from graphrag.errors import GraphRAGError
@@ -27,7 +29,7 @@ def cli() -> None:
     """Ask a pile of documents the questions that no single passage answers."""
 
 
-for command in (init, index, query, retrieve, export, import_, cache):
+for command in (init, index, query, retrieve, export, import_, cache, doctor, prompt_tune):
     cli.add_command(command)
 
 

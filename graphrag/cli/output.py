@@ -55,7 +55,7 @@ def print_columns(title: str, columns: Sequence[str], rows: Sequence[Sequence[st
 
     table = Table(title=title, title_justify="left")
     for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left")
+        table.add_column(column, justify="right" if place else "left", no_wrap=not place)
     for row in rows:
         table.add_row(*row)
     Console().print(table)

@@ -5,13 +5,16 @@ believed. A reply that looks sparse or was cut off is continued in the same conv
 that no usable reply was had for is asked again in halves; what then is still missing is a Failure.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from graphrag.errors import UnusableReplyError
 from graphrag.indexer.asking import Asking
+from graphrag.indexer.echoes import Instructions
 from graphrag.indexer.grounding import Grounded, ground, merge
 from graphrag.indexer.windows import Window, group, halves
+from graphrag.language import fold
 from graphrag.messages import Message, Reply, ReplySchema, Request, Unanswered
 from graphrag.models.replies import GraphReply, graph_reply
 from graphrag.records import Document, Extraction, Failure, TextUnit
@@ -27,6 +30,9 @@ SPLITS = 6
 LABEL = "Extracting entities and relationships"
 MOST_ROWS = 120
 """Rows of one kind in a reply: a bound for models that would never stop."""
+
+_RECORDS = re.compile(r"[{\[(<]")
+"""What replies with records in whatever form have, and prose has not."""
 
 OPEN_TYPES = (
     "one lower-case noun that fits best, such as person, organization, place, event, object, work, animal, "
@@ -59,7 +65,33 @@ class _Read:
     window: Window
 
 
+class _Said:
+    """What the turns of a conversation named until now."""
+
+    def __init__(self, found: GraphReply) -> None:
+        self._entities: set[str] = set()
+        self._pairs: set[frozenset[str]] = set()
+        self.news(found)
+
+    def news(self, found: GraphReply) -> GraphReply:
+        """A further turn without what the others said: models repeat themselves although told not to."""
+        entities, pairs = self._entities, self._pairs
+        new = replace(
+            found,
+            entities=tuple(row for row in found.entities if fold(row[0]) not in entities),
+            relationships=tuple(row for row in found.relationships if _pair(row) not in pairs),
+        )
+        entities |= {fold(row[0]) for row in new.entities}
+        pairs |= {_pair(row) for row in new.relationships}
+        return new
+
+
+def _pair(row: Sequence[str]) -> frozenset[str]:
+    return frozenset(map(fold, row[:2]))
+
+
 Missed = tuple[Window, Unanswered]
+_Parse = Callable[[Reply], tuple[Reply, GraphReply]]
 
 
 def extract(
@@ -72,8 +104,11 @@ def extract(
     """
     extractor = _Extractor(asking, settings)
     read, missed = extractor.read_all(group(documents, text_units, settings.window))
-    read += extractor.glean(read)
-    grounded = [ground(answer.window, answer.found) for answer in read]
+    gleaned, ungleaned = extractor.glean(read)
+    read += gleaned
+    missed += ungleaned
+    instructions = extractor.instructions()
+    grounded = [ground(answer.window, answer.found, instructions) for answer in read]
     return Extracted(
         merge([found for reply in grounded for found in reply.extractions], [unit.id for unit in text_units]),
         tuple(_failures(documents, text_units, missed)),
@@ -92,7 +127,7 @@ class _Extractor:
         failed: list[Missed] = []
         todo = list(windows)
         for split in range(SPLITS + 1):
-            done, missed = self._ask([(self._plan(window), window) for window in todo], strict=not split)
+            done, missed = self._ask([(self._plan(window), window) for window in todo], _lenient if split else _strict)
             read += done
             todo = list[Window]()
             for window, answer in missed:
@@ -103,22 +138,31 @@ class _Extractor:
                     failed.append((window, answer))
         return read, failed
 
-    def glean(self, read: Sequence[_Read]) -> list[_Read]:
-        """What a further turn of the same conversations adds, where a reply looks sparse or was cut off."""
+    def glean(self, read: Sequence[_Read]) -> tuple[list[_Read], list[Missed]]:
+        """What a further turn of the same conversations adds, where a reply looks sparse or was cut
+        off; and the windows that no such turn could be had for."""
         gleaned: list[_Read] = []
+        missed: list[Missed] = []
+        said = {answer.window: _Said(answer.found) for answer in read}
         last = list(read)
         for _ in range(self.settings.gleanings):
-            last, _ = self._ask([(self._more(answer), answer.window) for answer in last if _lacks(answer)], False)
-            gleaned += last
-        return gleaned
+            plans = [(self._more(answer), answer.window) for answer in last if _lacks(answer)]
+            last, unanswered = self._ask(plans, _further)
+            gleaned += [replace(answer, found=said[answer.window].news(answer.found)) for answer in last]
+            missed += unanswered
+        return gleaned, missed
 
-    def _ask(self, plans: Sequence[tuple[Request, Window]], strict: bool) -> tuple[list[_Read], list[Missed]]:
+    def instructions(self) -> Instructions:
+        """All that the model is told beside its passages."""
+        return Instructions("\n".join(message.content for message in self._plan(Window(())).messages))
+
+    def _ask(self, plans: Sequence[tuple[Request, Window]], parse: _Parse) -> tuple[list[_Read], list[Missed]]:
         read: list[_Read] = []
         missed: list[Missed] = []
         if not plans:
             return read, missed
         requests = [request for request, _ in plans]
-        answers = self.asking.ask(requests, _strict if strict else _lenient, LABEL)
+        answers = self.asking.ask(requests, parse, LABEL)
         for (request, window), answer in zip(plans, answers, strict=True):
             if isinstance(answer, Unanswered):
                 missed.append((window, answer))
@@ -154,6 +198,11 @@ def _lenient(reply: Reply) -> tuple[Reply, GraphReply]:
     return reply, graph_reply(reply.text)
 
 
+def _further(reply: Reply) -> tuple[Reply, GraphReply]:
+    """Asked for more, a model may say in prose that there is none."""
+    return _lenient(reply) if _RECORDS.search(reply.text) else (reply, GraphReply())
+
+
 def _lacks(answer: _Read) -> bool:
     """Whether a further turn may find more. A model that ran in a loop would only run on."""
     if answer.reply.finish == "loop":
@@ -161,6 +210,12 @@ def _lacks(answer: _Read) -> bool:
     size = answer.window.n_tokens
     sparse = size >= LEAST_GLEANED and len(answer.found.entities) * SPARSE < size
     return sparse or not answer.found.complete
+
+
+def _cut(read: Sequence[_Read]) -> int:
+    """Conversations that ended in a reply cut by its limit."""
+    last = {answer.window: answer for answer in read}
+    return sum(not answer.found.complete and answer.reply.finish == "length" for answer in last.values())
 
 
 def _notices(read: Sequence[_Read], grounded: Sequence[Grounded]) -> Iterator[str]:
@@ -171,6 +226,8 @@ def _notices(read: Sequence[_Read], grounded: Sequence[Grounded]) -> Iterator[st
         yield f"{rejected} records of the model's replies could not be read and were left out"
     if dropped:
         yield f"{dropped} records that name something not in their text were left out"
+    if cut := _cut(read):
+        yield f"{cut} replies were cut at llm.max_tokens and may lack records: raise it, or lower extraction.window"
     if looped:
         yield f"{looped} replies repeated themselves and were cut; what came before is kept"
 

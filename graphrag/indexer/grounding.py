@@ -1,16 +1,17 @@
 """Hold what a model says it found against the passages it was given.
 
 A name of which no word is in the passages was invented, or copied from the instructions, and is
-dropped; a passage number that was not given is ignored. Where the model names no passage that
-holds a record, the text itself is asked.
+dropped, as is what repeats the instructions; a passage number that was not given is ignored. Where
+the model names no passage that holds a record, the text itself is asked.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from graphrag.indexer.echoes import Instructions
 from graphrag.indexer.windows import Window
-from graphrag.language import WORD, fold, fold_text, holds_name
+from graphrag.language import FUNCTION_WORDS, WORD, fold, fold_text, holds_name
 from graphrag.models.replies import GraphReply, to_score
 from graphrag.records import ExtractedClaim, ExtractedEntity, ExtractedRelationship, Extraction
 
@@ -19,8 +20,12 @@ MIDDLING = 5.0
 """The strength of a relationship whose own cannot be read."""
 LONGEST_NAME = 200
 """Characters; what is longer is not a name."""
+LONGEST_LABEL = 60
+"""Characters of a type, a status or a date."""
 TELLING = 3
 """Letters of a word that must be in the text for a name to count as found there."""
+SHORT = 5
+"""Shorter words are in many others by chance: they must be words of the text."""
 
 _RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
 
@@ -40,19 +45,21 @@ class Grounded:
         return sum(len(found.entities) + len(found.relationships) for found in self.extractions)
 
 
-def ground(window: Window, found: GraphReply) -> Grounded:
-    """The records of a reply, by the passages they come from.
+def ground(window: Window, found: GraphReply, instructions: Instructions | None = None) -> Grounded:
+    """The records of a reply to these instructions, by the passages they come from.
 
     An entity belongs to every passage that it was found in, by the model or by its name; the
     strength of a relationship is shared out among its passages.
     """
-    return _Checker(window).check(found)
+    return _Checker(window, instructions or Instructions("")).check(found)
 
 
 class _Checker:
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, instructions: Instructions) -> None:
+        self._instructions = instructions
         self._units = [passage.text_unit_id for passage in window.passages]
         self._texts = [fold_text(f"{passage.about} {passage.text}") for passage in window.passages]
+        self._text = " ".join(self._texts)
         self._places: dict[str, tuple[int, ...]] = {}
 
     def check(self, found: GraphReply) -> Grounded:
@@ -64,20 +71,23 @@ class _Checker:
             places = self._places_of_entity(name, passages)
             dropped += not places
             for place in places:
-                entities[place].append(ExtractedEntity(_tidy(name), _type(kind), description.strip()))
+                entities[place].append(
+                    ExtractedEntity(_tidy(name), self._label(kind).lower(), self._told(description, name))
+                )
         for source, target, strength, passages, description in found.relationships:
             places = self._places_of_pair(source, target, passages)
             dropped += not places
             weight = _strength(strength) / max(1, len(places))
             for place in places:
-                edge = ExtractedRelationship(_tidy(source), _tidy(target), description.strip(), weight)
+                edge = ExtractedRelationship(_tidy(source), _tidy(target), self._told(description, source), weight)
                 relationships[place].append(edge)
         for subject, object_, kind, status, date, passages, description in found.claims:
             places = self._places_of_entity(subject, passages)
             dropped += not places
             for place in places[:1]:
                 object_ = _tidy(object_) if self._find(object_) else ""
-                claims[place].append(ExtractedClaim(_tidy(subject), object_, kind, status, date, description.strip()))
+                labels = (self._label(kind), self._label(status), self._label(date))
+                claims[place].append(ExtractedClaim(_tidy(subject), object_, *labels, self._told(description, subject)))
         return Grounded(
             tuple(
                 Extraction(unit, tuple(entities[i]), tuple(relationships[i]), claims=tuple(claims[i]))
@@ -106,11 +116,18 @@ class _Checker:
         """The passages that hold a telling word of a name."""
         key = fold(name)
         if key not in self._places:
-            words = _telling(key) if len(key) <= LONGEST_NAME else []
+            is_name = len(key) <= LONGEST_NAME and not self._instructions.echoed(key, self._text)
+            words = _telling(key) if is_name else []
             self._places[key] = tuple(
-                place for place, text in enumerate(self._texts) if any(word in text for word in words)
+                place for place, text in enumerate(self._texts) if any(_is_in(text, word) for word in words)
             )
         return self._places[key]
+
+    def _told(self, description: str, about: str) -> str:
+        return self._instructions.without_echoes(description.strip(), self._text, fold(about))
+
+    def _label(self, text: str) -> str:
+        return "" if self._instructions.echoed(text, self._text) else _tidy(text)[:LONGEST_LABEL]
 
     def _cited(self, passages: str) -> list[int]:
         return sorted({number - 1 for number in _numbers(passages) if 1 <= number <= len(self._units)})
@@ -118,7 +135,14 @@ class _Checker:
 
 def _telling(name: str) -> list[str]:
     words: list[str] = WORD.findall(name)
-    return [word for word in words if len(word) >= TELLING or not word.isascii()] or ([name] if name else [])
+    telling = [word for word in words if len(word) >= TELLING or not word.isascii()]
+    return [word for word in telling if word not in FUNCTION_WORDS] or ([name] if name else [])
+
+
+def _is_in(text: str, word: str) -> bool:
+    if word not in text or len(word) >= SHORT or not word.isascii():
+        return word in text
+    return holds_name(text, word) or holds_name(text, f"{word}s")
 
 
 def _numbers(passages: str) -> Iterator[int]:
@@ -134,10 +158,6 @@ def _strength(text: str) -> float:
 
 def _tidy(name: str) -> str:
     return " ".join(name.split())
-
-
-def _type(kind: str) -> str:
-    return _tidy(kind).lower()[:60]
 
 
 def merge(extractions: Sequence[Extraction], unit_ids: Sequence[str]) -> tuple[Extraction, ...]:

@@ -18,8 +18,8 @@ NUMBER_TOKENS = 5
 """What a line's number costs: "E12 | " and the line break."""
 NAME_CHARACTERS = 100
 """A bound for what is no name, but a text that was taken for one."""
-ENTITY_CHARACTERS = 240
-RELATIONSHIP_CHARACTERS = 160
+ENTITY_CHARACTERS = 230
+RELATIONSHIP_CHARACTERS = 150
 """As much of a description as a report can make use of: one finding speaks of several records."""
 CHILD_FINDINGS = 2
 """Of a child, beside its summary: those it puts first."""

@@ -40,7 +40,7 @@ JOIN_BELOW = 450
 only repeat them."""
 LINES_PER_FINDING = 5
 """There is about one thing to say of two or three entities and what ties them."""
-PACKED = 3
+PACKED = 2.5
 """Communities share a call up to this part of the tokens that a call may read: a full call would
 save little more, and everyone waits for the longest reply of a round."""
 SPLITS = 3
@@ -157,7 +157,7 @@ class _Run:
         """The drafts of each community by part, and why communities have none."""
         written: defaultdict[int, dict[tuple[int, ...], Draft]] = defaultdict(dict)
         missed: dict[int, Unanswered] = {}
-        calls = pack(jobs, self.budget // PACKED)
+        calls = pack(jobs, int(self.budget / PACKED))
         first = True
         while calls:
             requests = [self._request(call) for call in calls]

@@ -29,7 +29,7 @@ STAGE = "resolution"
 LABEL = "Comparing names"
 BY_WORDS = 0.4
 """How much of the least similarity is enough for a name and what may be a form of it."""
-DESCRIPTION = 60
+DESCRIPTION = 40
 """Characters of a description that the model is shown."""
 SURE = 2
 """Text units that must agree on a type before it speaks against a pair."""

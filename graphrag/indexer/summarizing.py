@@ -11,8 +11,9 @@ from typing import cast
 from graphrag import tokens
 from graphrag.errors import UnusableReplyError
 from graphrag.indexer.asking import Asking
+from graphrag.indexer.echoes import Instructions
 from graphrag.indexer.graph import Graph
-from graphrag.language import sentences
+from graphrag.language import fold_text, sentences
 from graphrag.messages import Reply, ReplySchema, Request, Unanswered
 from graphrag.models.replies import to_object
 from graphrag.records import Failure
@@ -23,6 +24,7 @@ CALL_TOKENS = 3000
 """Descriptions a call reads."""
 CALL_SUBJECTS = 8
 """Subjects a call writes about: a long reply keeps everyone waiting."""
+LEFT_OUT = "the model's reply leaves it out"
 ROUNDS = 3
 """How often a description may be condensed: 3,000 tokens become a few hundred each time."""
 
@@ -62,16 +64,13 @@ def condense(graph: Graph, asking: Asking, threshold: int) -> tuple[Graph, tuple
     subjects += [Subject(edge.id, f"{edge.source} — {edge.target}", edge.description) for edge in graph.relationships]
     texts: dict[str, str] = {}
     failed: dict[str, Failure] = {}
-    long = [subject for subject in subjects if _is_long(subject.text, threshold)]
+    todo = [subject for subject in subjects if _is_long(subject.text, threshold)]
     for _ in range(ROUNDS):
-        if not long:
-            break
-        condensed, failures = _condense(long, asking)
-        texts |= condensed
+        written, failures = _condense(todo, asking)
+        texts |= written
         failed |= failures
-        known = {subject.id: subject.title for subject in long}
-        shorter = [Subject(id_, known[id_], text) for id_, text in condensed.items()]
-        long = [subject for subject in shorter if subject.id not in failed and _is_long(subject.text, threshold)]
+        shorter = [replace(subject, text=written[subject.id]) for subject in todo if subject.id not in failures]
+        todo = [subject for subject in shorter if _is_long(subject.text, threshold)]
     return _described(graph, texts), tuple(failed.values())
 
 
@@ -89,20 +88,36 @@ def _described(graph: Graph, texts: dict[str, str]) -> Graph:
 
 
 def _condense(subjects: Sequence[Subject], asking: Asking) -> tuple[dict[str, str], dict[str, Failure]]:
-    """One round: the new descriptions by id, and what failed."""
-    calls = list(_packed(part for subject in subjects for part in _parts(subject)))
+    """One round: the new descriptions by id, and what failed. What a reply leaves out is asked for
+    once more, alone."""
+    parts = [part for subject in subjects for part in _parts(subject)]
+    told, unanswered = _ask(list(_packed(parts)), asking)
+    left_out = [part for part in parts if part not in told and part not in unanswered]
+    again, still = _ask([[part] for part in left_out], asking)
+    told |= again
+    unanswered |= still
+    written: dict[str, list[str]] = {part.id: [] for part in parts if part in told}
+    for part in parts:
+        if part.id in written:
+            written[part.id].append(told.get(part, part.text))
+    failed = {part.id: Failure(STAGE, part.title, unanswered.get(part, LEFT_OUT)) for part in parts if part not in told}
+    return {id_: " ".join(texts) for id_, texts in written.items()}, failed
+
+
+def _ask(calls: Sequence[Sequence[Subject]], asking: Asking) -> tuple[dict[Subject, str], dict[Subject, str]]:
+    """The descriptions that replies hold, and why there are none of the subjects of other calls."""
     requests = [_plan(call, asking) for call in calls]
-    answers = asking.ask(requests, _parse, LABEL)
-    written: dict[str, list[str]] = {subject.id: [] for subject in subjects}
-    failed: dict[str, Failure] = {}
+    instructions = Instructions("\n".join(message.content for message in _plan((), asking).messages))
+    answers = asking.ask(requests, _parse, LABEL) if requests else []
+    told: dict[Subject, str] = {}
+    unanswered: dict[Subject, str] = {}
     for call, answer in zip(calls, answers, strict=True):
         for number, subject in enumerate(call, start=1):
-            text = "" if isinstance(answer, Unanswered) else answer.get(number, "")
-            written[subject.id].append(text or subject.text)
-            if not text:
-                reason = answer.reason if isinstance(answer, Unanswered) else "the reply leaves it out"
-                failed[subject.id] = Failure(STAGE, subject.title, reason)
-    return {id_: " ".join(texts) for id_, texts in written.items()}, failed
+            if isinstance(answer, Unanswered):
+                unanswered[subject] = answer.reason
+            elif text := instructions.without_echoes(answer.get(number, ""), fold_text(subject.text)):
+                told[subject] = text
+    return told, unanswered
 
 
 def _plan(call: Sequence[Subject], asking: Asking) -> Request:
@@ -125,6 +140,8 @@ def _parse(reply: Reply) -> dict[int, str]:
         number = number.strip("[] ")
         if number.isdecimal() and len(number) < 6:
             found.setdefault(int(number), text.strip())
+    if not found:
+        raise UnusableReplyError("the reply holds no description")
     return found
 
 
@@ -147,7 +164,7 @@ def _parts(subject: Subject) -> Iterator[Subject]:
     held: list[str] = []
     size = 0
     for span in sentences(subject.text):
-        text = subject.text[span.start : span.end]
+        text = subject.text[span.start : span.end].strip()
         length = tokens.count(text)
         if held and size + length > CALL_TOKENS:
             yield replace(subject, text=" ".join(held))

@@ -2,12 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from graphrag.messages import Reply, Request, Unanswered
+from graphrag.models.base import Embedder
 from graphrag.models.budget import prompt_tokens
 from graphrag.models.memo import Memo, Origin, recall
+from graphrag.models.remote_embedder import RemoteEmbedder
 from graphrag.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 T = TypeVar("T")
 
@@ -67,3 +73,19 @@ class DryRun:
                 self._planned[key] = PlannedCall(request.stage, prompt_tokens(request), request.max_tokens)
         progress(label, len(requests), len(requests))
         return [known[key] if key in known else Unanswered("not asked: this is a dry run", asked=False) for key in keys]
+
+
+class RememberedVectors:
+    """An `Embedder` that asks nothing of a server: its vectors where the memo has them all, else those
+    of a model that costs nothing."""
+
+    def __init__(self, remote: RemoteEmbedder, stand_in: Embedder) -> None:
+        self._remote = remote
+        self._stand_in = stand_in
+        self.name = stand_in.name
+        self.dimensions = stand_in.dimensions
+
+    def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+        """Unit vectors, shape (len(texts), whichever model's dimensions)."""
+        known = self._remote.recall(texts)
+        return self._stand_in.embed(texts) if known is None else known

@@ -21,7 +21,7 @@ from graphrag.models.refusals import Server
 from graphrag.models.structured import Level, response_format
 from graphrag.settings import LLMSettings
 
-CONTEXT = 8192
+CONTEXT = 10_240
 """Tokens of prompt and reply together, for each call at once, where the settings say nothing."""
 PARALLEL = 4
 """Calls at once, unless `llm.options.n_parallel` says otherwise: each has memory of its own."""

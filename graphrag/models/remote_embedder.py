@@ -104,6 +104,14 @@ class RemoteEmbedder:
         vectors = self._look_up(list(dict.fromkeys(asked)))
         return np.array([vectors[text] for text in asked], dtype=np.float32).reshape(len(texts), self.dimensions)
 
+    def recall(self, texts: Sequence[str]) -> "NDArray[np.float32] | None":
+        """The vectors of these texts if the memo has them all, without asking the model; else None."""
+        import numpy as np
+
+        asked = [text if text.strip() else NOTHING for text in texts]
+        known = self._memo.vectors(self.name, self._settings.dimensions, list(dict.fromkeys(asked)))
+        return np.stack([known[text] for text in asked]) if asked and len(known) == len(set(asked)) else None
+
     def close(self) -> None:
         """Cancel what runs, and let go of the client and of the memo."""
         self._background.run(self._client.close())

@@ -19,6 +19,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "extract_more": frozenset(),
     "summarize": frozenset({"entities"}),
     "resolve": frozenset({"pairs"}),
+    "tune_profile": frozenset({"known", "passages"}),
     "report": frozenset({"max_findings", "communities"}),
 }
 """Every prompt, and the placeholders that it must have."""
@@ -37,8 +38,8 @@ class Prompts:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all texts."""
-        return content_id(*(f"{name}\n{text}" for name, text in self._texts.items()))
+        """A hash of all texts that an index depends on."""
+        return content_id(*(f"{name}\n{text}" for name, text in self._texts.items() if not name.startswith("tune")))
 
     def render(self, name: str, **values: str) -> tuple[Message, ...]:
         """The messages of a prompt with its placeholders filled in; values are not searched for more."""

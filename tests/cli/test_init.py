@@ -43,3 +43,27 @@ def test_init_for_programs(tmp_path: Path, graphrag: Command):
 def test_init_can_show_what_it_wrote(tmp_path: Path, graphrag: Command):
     assert (tmp_path / "settings.yaml").exists() is False
     assert "provider: none" in graphrag("init", "--root", tmp_path, "--verbose").out
+
+
+def test_init_copies_the_prompts_for_editing_and_keeps_edited_ones(tmp_path: Path, graphrag: Command):
+    first = graphrag("init", "--root", tmp_path, "--prompts")
+    mine = tmp_path / "prompts" / "report.txt"
+    mine.write_text(mine.read_text("utf-8") + "\nMine.", "utf-8")
+    second = graphrag("init", "--root", tmp_path, "--prompts", "--json")
+
+    assert (first.code, second.code) == (0, 0)
+    assert "used instead of the shipped ones" in first.out
+    assert json.loads(second.out) == {"prompts": str(tmp_path / "prompts"), "written": []}
+    assert mine.read_text("utf-8").endswith("Mine.")
+    assert not (tmp_path / "settings.yaml").exists()
+
+
+def test_a_misspelt_placeholder_is_said_before_anything_is_read(tmp_path: Path, graphrag: Command):
+    graphrag("init", "--root", tmp_path, "--prompts")
+    (tmp_path / "prompts" / "extract.txt").write_text("Extract.\n--- user ---\n{{passages}} {{types}} {{claim}}")
+    (tmp_path / "settings.yaml").write_text("llm: {provider: openai, model: m, base_url: 'http://127.0.0.1:9/v1'}")
+
+    refused = graphrag("index", "--root", tmp_path)
+
+    assert refused.code == 1
+    assert "extract.txt: unknown placeholder {{claim}}" in refused.err
