@@ -48,9 +48,9 @@ class Window:
 
     @property
     def text(self) -> str:
-        """One passage a line: no text can look like the beginning of another passage."""
-        lines = (f"[{number}] {_line(passage)}" for number, passage in enumerate(self.passages, start=1))
-        return "\n".join(lines)
+        """One passage a line: no text can look like the beginning of another passage. What passages
+        are about stands once, above the first of them: before each, small models take it for text."""
+        return "\n".join(_lines(self.passages))
 
 
 def group(documents: Sequence[Document], text_units: Sequence[TextUnit], size: int) -> list[Window]:
@@ -151,7 +151,11 @@ def _ends(held: Sequence[Passage], size: int) -> bool:
     return half_full and crc32(held[-1].text_unit_id.encode()) % CUT_EVERY == 0
 
 
-def _line(passage: Passage) -> str:
-    text = " ".join(passage.text.split())
-    about = " ".join(passage.about.split())
-    return f"({about}) {text}" if about else text
+def _lines(passages: Sequence[Passage]) -> Iterator[str]:
+    above = ""
+    for number, passage in enumerate(passages, start=1):
+        about = " ".join(passage.about.split())
+        if about != above:
+            yield f"# {about}".rstrip()
+        above = about
+        yield f"[{number}] {' '.join(passage.text.split())}"

@@ -75,11 +75,17 @@ def test_text_units_without_text_are_in_no_window():
     assert ids(group(documents, units, SIZE)) == [["d1u0"]]
 
 
-def test_a_passage_says_what_it_is_about_where_the_input_does():
-    (window,) = group(*collection([3], titled=True), SIZE)
+def test_what_passages_are_about_stands_above_them_once_where_the_input_says_it():
+    (window,) = group(*collection([2, 1], titled=True), SIZE)
 
-    assert window.text == "[1] (Title 0 > Part) word word word"
+    assert window.text == "# Title 0 > Part\n[1] word word\n[2] word"
     assert group(*collection([3]), SIZE)[0].text == "[1] word word word"
+
+
+def test_passages_of_other_documents_do_not_stand_under_a_heading():
+    passages = [Passage("a", "One.", 2, "A"), Passage("b", "Two.", 2), Passage("c", "Three.", 2, "C\n[9] D")]
+
+    assert Window(tuple(passages)).text == "# A\n[1] One.\n#\n[2] Two.\n# C [9] D\n[3] Three."
 
 
 def test_no_text_can_look_like_another_passage():
