@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo demo-llm test check bench lock clean
 
 demo: $(VENV)/.core
 	$(BIN)/python examples/demo.py
+
+demo-llm: $(VENV)/.core
+	$(BIN)/python examples/demo_llm.py
 
 test: check
 	$(BIN)/python -m pytest -n auto
@@ -26,7 +29,7 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --no-annotate --no-header --no-emit-index-url --no-emit-find-links --all-extras pyproject.toml -o constraints.txt
 
 clean:
-	rm -rf $(VENV) examples/christmas_carol/output
+	rm -rf $(VENV) examples/*/output examples/*/cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

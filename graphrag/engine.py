@@ -111,9 +111,19 @@ class GraphRAG:
             summary = pipeline.run(folder, self._standard(service, progress, resolve, self._embedder))
             return replace(summary, usage=_used(service))
 
-    async def aindex(self, method: IndexMethod = "auto", *, progress: Progress = silent) -> IndexSummary:
+    async def aindex(
+        self,
+        method: IndexMethod = "auto",
+        *,
+        progress: Progress = silent,
+        resolve: bool = True,
+        max_tokens: int | None = None,
+        max_cost: float | None = None,
+    ) -> IndexSummary:
         """`index`, without blocking the event loop."""
-        return await asyncio.to_thread(self.index, method, progress=progress)
+        return await asyncio.to_thread(
+            self.index, method, progress=progress, resolve=resolve, max_tokens=max_tokens, max_cost=max_cost
+        )
 
     def estimate(self, method: IndexMethod = "auto", *, progress: Progress = silent, resolve: bool = True) -> Estimate:
         """What `index` would ask of the language model and cost, by stage; asks it nothing.

@@ -1,13 +1,15 @@
 """Make the recording that `make demo-llm` and tests/test_demo_llm.py play back.
 
-    python scripts/record_llm_demo.py MODEL.gguf
+    python scripts/record_llm_demo.py MODEL.gguf [FOLDER]
 
 Indexes examples/llm_demo/input with a model in this process (needs the extra `llamacpp`) and
 writes what it replied to examples/llm_demo/recording.jsonl. To be run whenever the prompts, the
 settings or the input of the example have changed; examples/llm_demo/README.md says which model
-the recording is of, and how long it takes.
+the recording is of, and how long it takes. With FOLDER the index it makes on the way is kept
+there, and a recording that was stopped can be taken up.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,31 +17,40 @@ import tempfile
 from pathlib import Path
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "llm_demo"
-SETTINGS = """\
-llm:
-  provider: llamacpp
-  model: {model}
-  context: 8192
-  concurrency: 1  # one call at a time: the fewer at once, the less the replies depend on the machine
-"""
+# Of the example's settings all but the model hold. One call at a time: how many run at once has an
+# influence on what a model in this process says. The penalty is what the model's maker recommends.
+MODEL = {
+    "GRAPHRAG_LLM__PROVIDER": "llamacpp",
+    "GRAPHRAG_LLM__CONTEXT": "8192",
+    "GRAPHRAG_LLM__CONCURRENCY": "1",
+    "GRAPHRAG_LLM__BODY": '{"repeat_penalty": 1.1}',
+}
 
 
-def graphrag(*arguments: str) -> None:
-    """Run a command; end if it fails."""
-    subprocess.run([sys.executable, "-m", "graphrag", *arguments], check=True)  # noqa: S603
+def graphrag(*arguments: str, model: Path) -> None:
+    """Run a command with this model; end if it fails."""
+    environment = os.environ | MODEL | {"GRAPHRAG_LLM__MODEL": str(model)}
+    subprocess.run([sys.executable, "-m", "graphrag", *arguments], env=environment, check=True)  # noqa: S603
+
+
+def record(model: Path, root: Path) -> None:
+    """Index a copy of the example in the folder `root`, and write the recording.
+
+    If a run was stopped, another with the same folder goes on where it was.
+    """
+    shutil.copytree(EXAMPLE / "input", root / "input", dirs_exist_ok=True)
+    shutil.copy(EXAMPLE / "settings.yaml", root)
+    graphrag("index", "--method", "standard", "--verbose", "--root", str(root), model=model)
+    graphrag("cache", "export", str(EXAMPLE / "recording.jsonl"), "--root", str(root), model=model)
 
 
 def main() -> None:
     """The whole recording."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python scripts/record_llm_demo.py MODEL.gguf")
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: python scripts/record_llm_demo.py MODEL.gguf [FOLDER]")
     model = Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        shutil.copytree(EXAMPLE / "input", root / "input")
-        (root / "settings.yaml").write_text(SETTINGS.format(model=model), "utf-8")
-        graphrag("index", "--method", "standard", "--verbose", "--root", folder)
-        graphrag("cache", "export", str(EXAMPLE / "recording.jsonl"), "--root", folder)
+        record(model, Path(sys.argv[2] if len(sys.argv) == 3 else folder))
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from fakes import WordEmbedder
 from models.scripted import LeapingLoop
 
+from graphrag import tokens
 from graphrag.indexer import extraction, reporting, resolution, summarizing
 from graphrag.indexer.asking import Asking
 from graphrag.indexer.pipeline import Pipeline
@@ -29,7 +31,8 @@ from graphrag.settings import LLMSettings, Settings
 from graphrag.storage.lance import LanceStore
 from graphrag.storage.schema import TABLES
 
-PASSAGE = re.compile(r"^\[(\d+)\] (?:\([^()]*\) )?(.*)$", re.MULTILINE)
+PROMPTS = Prompts()
+PASSAGE = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
 NAME = re.compile(r"(?<![.\w])(?!(?:The|It|He|She|A|In|At)\b)[A-Z]\w+(?: [A-Z]\w+)*|[가-힣]+(?=[은는이가을를]\b)")
 HEAD = re.compile(r"(C\d+) \(at most (\d+)")
 PAIR = re.compile(r"^(\d+)\. (.*?)(?: \([^()]*\))?: .*? \| (.*?)(?: \([^()]*\))?: ", re.MULTILINE)
@@ -147,9 +150,11 @@ def build(
     service = serve(chat, root, chosen.llm, budget)
     try:
         vectors = embedder or WordEmbedder()
-        method = Standard(chosen, Asking(service, Prompts(), silent), vectors, resolve)
+        method = Standard(chosen, Asking(service, PROMPTS, silent), vectors, resolve)
         pipeline = Pipeline(chosen, vectors, LanceStore(root / "output"), silent)
-        return Built(root, chat, pipeline.run(root / "input", method), service.usage)
+        # The vocabulary stays: to read it again would take longer than all else.
+        with patch.object(tokens, "release"):
+            return Built(root, chat, pipeline.run(root / "input", method), service.usage)
     finally:
         service.close()
 

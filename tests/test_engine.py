@@ -1,6 +1,7 @@
 """The Python API as an application uses it."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,12 +13,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from extractor import configured, graph, model, town
 from fakes import WordEmbedder
 from numpy.typing import NDArray
 from samples import MILLS, TWO_HOPS, check_citations, indexed, write_rows
 
 from graphrag import Answer, GraphRAG, RetrievedUnit, Settings, engine
 from graphrag.errors import (
+    BudgetExceededError,
     IndexMismatchError,
     IndexNotFoundError,
     InputError,
@@ -29,8 +32,8 @@ from graphrag.errors import (
     UnavailableError,
 )
 from graphrag.indexer.pipeline import IMPORT_REPLACED
-from graphrag.records import Usage
-from graphrag.settings import LLMSettings
+from graphrag.models.fake import FakeChat
+from graphrag.records import Estimate, Usage
 from graphrag.storage.schema import TABLES, columns
 
 METHODS = ["local", "global", "drift", "basic"]
@@ -225,6 +228,82 @@ def test_a_query_is_not_disturbed_by_a_build_that_ends_meanwhile(tmp_path: Path,
     check_citations(after, again)
 
 
+# --- With a language model ---------------------------------------------------------------
+
+
+def read_by(chat: FakeChat | None, root: Path, **settings: Any) -> GraphRAG:
+    return GraphRAG(root, configured(**settings), chat=chat, embedder=WordEmbedder())
+
+
+@pytest.mark.parametrize("method", ["standard", "auto"])
+def test_a_model_of_the_applications_own_reads_the_text(tmp_path: Path, method: Any):
+    write_rows(tmp_path, town(3))
+    chat = model()
+
+    summary = read_by(chat, tmp_path).index(method)
+
+    assert (summary.method, summary.failures) == ("standard", ())
+    assert {used.stage for used in summary.usage} == {request.stage for request in chat.requests}
+    assert sum(used.calls for used in summary.usage) == len(chat.requests)
+    assert all(used.prompt_tokens > used.completion_tokens > 0 for used in summary.usage)
+    assert chat.closed
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_model_read_is_queried_without_it(tmp_path: Path, method: Any):
+    write_rows(tmp_path, town(2))
+    rag = read_by(model(), tmp_path)
+    rag.index()
+
+    answer = read_by(None, tmp_path).query("Who was taught by Bruno Harlow?", method)
+
+    check_citations(answer, rag)
+    assert answer.citations
+
+
+def test_auto_takes_the_model_of_the_settings(tmp_path: Path):
+    write_rows(tmp_path, [("", "Anna met Bruno.")])
+    reply = graph([["Anna", "person", "x"], ["Bruno", "person", "y"]], [["Anna", "Bruno", "5", "1", "They met."]])
+    (tmp_path / "rules.json").write_text(json.dumps([{"reply": reply}]))
+    rag = read_by(None, tmp_path, llm={"provider": "fake", "model": "rules.json"})
+
+    assert rag.index().method == "standard"
+    assert {row["title"] for row in rag.table("entities").to_pylist()} == {"Anna", "Bruno"}
+    assert rag.index("fast").method == "fast"
+
+
+def test_an_estimate_asks_and_writes_nothing(tmp_path: Path):
+    write_rows(tmp_path, town(3))
+    chat = model()
+    rag = read_by(chat, tmp_path)
+    before = set(tmp_path.rglob("*"))
+
+    first = rag.estimate()
+
+    assert set(tmp_path.rglob("*")) == before
+    assert chat.requests == []
+    assert first == rag.estimate("standard")
+    assert first.stages[0].calls > 0
+    assert rag.estimate("fast") == Estimate((), 0.0)
+    rag.index()
+    asked = len(chat.requests)
+    assert first.stages[0].calls == sum(request.stage == first.stages[0].stage for request in chat.requests)
+    assert [stage.calls for stage in rag.estimate().stages] == [0] * 4
+    assert len(chat.requests) == asked
+
+
+def test_a_budget_is_kept_and_what_was_paid_for_is_not_lost(tmp_path: Path):
+    write_rows(tmp_path, town(3))
+    chat, rest = model(), model()
+
+    with pytest.raises(BudgetExceededError, match="--max-tokens"):
+        read_by(chat, tmp_path).index(max_tokens=5_000)
+    summary = read_by(rest, tmp_path).index(max_tokens=1_000_000)
+
+    assert summary.usage[0].remembered == len(chat.requests) > 0
+    assert summary.usage[0].calls == sum(request.stage == summary.usage[0].stage for request in rest.requests)
+
+
 # --- Errors ------------------------------------------------------------------------------
 
 
@@ -273,14 +352,11 @@ def test_an_index_of_another_embedding_model(tmp_path: Path, model: WordEmbedder
         rag.query("Who?")
 
 
-def test_indexing_with_a_language_model_is_refused_for_now(mills: GraphRAG):
-    configured = Settings(llm=LLMSettings(provider="openai", model="gpt"))
-
+def test_a_language_model_that_is_not_configured(mills: GraphRAG):
     with pytest.raises(UnavailableError, match="--method fast"):
         mills.index("standard")
     with pytest.raises(UnavailableError, match="--method fast"):
-        GraphRAG(mills.root, configured, embedder=WordEmbedder()).index()
-    assert not GraphRAG(mills.root, configured, embedder=WordEmbedder()).index("fast").changed
+        mills.estimate("standard")
 
 
 def test_where_nothing_can_be_written(mills: GraphRAG, tmp_path: Path):

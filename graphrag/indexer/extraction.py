@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from graphrag.errors import UnusableReplyError
 from graphrag.indexer.asking import Asking
 from graphrag.indexer.echoes import Instructions
-from graphrag.indexer.grounding import Grounded, ground, merge
+from graphrag.indexer.grounding import Grounded, ground, merge, share_in_text
 from graphrag.indexer.windows import Window, group, halves
 from graphrag.language import fold
 from graphrag.messages import Message, Reply, ReplySchema, Request, Unanswered
@@ -28,6 +28,10 @@ LEAST_GLEANED = 200
 SPLITS = 6
 """How often a window that overflows the model's context is halved; any other is halved once."""
 LABEL = "Extracting entities and relationships"
+LEAST_OWN = 0.3
+"""A reply of whose names a smaller share is in its text was made of something else: the
+instructions, another language, or what the model knows by heart."""
+FOREIGN = Unanswered("most names of the reply are not in the text")
 MOST_ROWS = 120
 """Rows of one kind in a reply: a bound for models that would never stop."""
 
@@ -128,7 +132,9 @@ class _Extractor:
         todo = list(windows)
         for split in range(SPLITS + 1):
             done, missed = self._ask([(self._plan(window), window) for window in todo], _lenient if split else _strict)
-            read += done
+            own = [answer for answer in done if share_in_text(answer.window, answer.found) >= LEAST_OWN]
+            read += own
+            missed += [(answer.window, FOREIGN) for answer in done if answer not in own]
             todo = list[Window]()
             for window, answer in missed:
                 again = split == 0 or (answer.overflow and split < SPLITS)

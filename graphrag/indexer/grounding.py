@@ -27,6 +27,10 @@ TELLING = 3
 SHORT = 5
 """Shorter words are in many others by chance: they must be words of the text."""
 
+SENTENCE = 9
+"""Words: that many, closed by a full stop, are no name."""
+
+_ENDS = (".", "!", "?", ";")
 _RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
 
 
@@ -52,6 +56,12 @@ def ground(window: Window, found: GraphReply, instructions: Instructions | None 
     strength of a relationship is shared out among its passages.
     """
     return _Checker(window, instructions or Instructions("")).check(found)
+
+
+def share_in_text(window: Window, found: GraphReply) -> float:
+    """Of the entities of a reply, the share that its passages name; 1 if it has none."""
+    checker = _Checker(window, Instructions(""))
+    return sum(checker.knows(row[0]) for row in found.entities) / len(found.entities) if found.entities else 1.0
 
 
 class _Checker:
@@ -96,6 +106,10 @@ class _Checker:
             dropped,
         )
 
+    def knows(self, name: str) -> bool:
+        """Whether any passage has a telling word of a name."""
+        return bool(self._find(name))
+
     def _places_of_entity(self, name: str, passages: str) -> tuple[int, ...]:
         """Where the model says and where the name stands; nowhere if the text has no word of it."""
         found = self._find(name)
@@ -116,7 +130,9 @@ class _Checker:
         """The passages that hold a telling word of a name."""
         key = fold(name)
         if key not in self._places:
-            is_name = len(key) <= LONGEST_NAME and not self._instructions.echoed(key, self._text)
+            is_name = (
+                len(key) <= LONGEST_NAME and not _is_sentence(key) and not self._instructions.echoed(key, self._text)
+            )
             words = _telling(key) if is_name else []
             self._places[key] = tuple(
                 place for place, text in enumerate(self._texts) if any(_is_in(text, word) for word in words)
@@ -137,6 +153,11 @@ def _telling(name: str) -> list[str]:
     words: list[str] = WORD.findall(name)
     telling = [word for word in words if len(word) >= TELLING or not word.isascii()]
     return [word for word in telling if word not in FUNCTION_WORDS] or ([name] if name else [])
+
+
+def _is_sentence(name: str) -> bool:
+    """Small models give whole sentences for names."""
+    return name.endswith(_ENDS) and len(name.split()) >= SENTENCE
 
 
 def _is_in(text: str, word: str) -> bool:

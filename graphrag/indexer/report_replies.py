@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from graphrag.errors import UnusableReplyError
+from graphrag.indexer.echoes import Instructions
 from graphrag.indexer.report_drafts import Draft, Point, Reference, plain
 from graphrag.indexer.report_text import MAX_RANK
 from graphrag.language import fold, fold_text, holds_name
@@ -16,8 +17,6 @@ MOST_REPORTS = 6
 """Communities a call: a small model loses the thread over more, and everyone waits for a long reply."""
 MOST_REFERENCES = 8
 """Records a finding rests on: one that cites everything shows nothing."""
-LEAST_COPIED = 20
-"""Characters: a shorter text can be in the prompt by chance."""
 FIELDS = ("id", "title", "summary", "rank", "why", "findings")
 
 _LABEL = re.compile(r"\W*C?0*(\d+)\W*", re.IGNORECASE)
@@ -121,17 +120,17 @@ def check(written: Written, given: Mapping[str, tuple[Reference, ...]], limit: i
     return Checked(tuple(points.values())[:limit], foreign, unfounded)
 
 
-def without_echoes(written: Written, instructions: str) -> Written | None:
-    """A report without what a small model copied from the prompt, its example above all; None if
-    that is the report itself."""
-    if _copied(written.summary, instructions):
+def without_echoes(written: Written, instructions: Instructions, given: str) -> Written | None:
+    """A report without what a model copied from its instructions and not from what it was `given`;
+    None if that is its title or its summary."""
+
+    def copied(text: str) -> bool:
+        return instructions.echoed(text, fold_text(given))
+
+    if copied(written.title) or copied(written.summary):
         return None
-    rows = tuple(row for row in written.rows if not _copied(row[1], instructions))
-    return replace(written, rows=rows, rank=None if _copied(written.why, instructions) else written.rank)
-
-
-def _copied(text: str, instructions: str) -> bool:
-    return len(text) >= LEAST_COPIED and text in instructions
+    rows = tuple(row for row in written.rows if not copied(f"{row[0]}. {row[1]}"))
+    return replace(written, rows=rows, rank=None if copied(written.why) else written.rank)
 
 
 def to_draft(written: Written, points: Sequence[Point], default: tuple[float, str]) -> Draft:

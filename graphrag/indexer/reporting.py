@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from graphrag.indexer import report_lines
 from graphrag.indexer.asking import Asking
+from graphrag.indexer.echoes import Instructions
 from graphrag.indexer.graph import Graph
 from graphrag.indexer.method import Reported
 from graphrag.indexer.report_calls import Call, Job, pack, to_call
@@ -220,9 +221,10 @@ class _Run:
 def _by_job(writing: Writing, request: Request, jobs: int) -> dict[int, Written]:
     """The reports by the position of their job. One job takes a lone report whatever its label; of
     several, the last report of a reply that was cut is not believed to be whole."""
-    instructions = "\n".join(message.content for message in request.messages[:-1])
+    instructions = Instructions("\n".join(message.content for message in request.messages[:-1]))
+    given = request.messages[-1].content
     whole = writing.reports[:-1] if writing.cut and jobs > 1 else writing.reports
-    own = [written for report in whole if (written := without_echoes(report, instructions))]
+    own = [written for report in whole if (written := without_echoes(report, instructions, given))]
     labelled = {report.label: report for report in own}
     if jobs == 1:
         return {0: labelled.get("C1", own[0])} if own else {}

@@ -185,6 +185,8 @@ class Memo:
     def _rows(self, table: str, columns: str, keys: Sequence[bytes]) -> list[Any]:
         """Rows (key, *columns). That they were used is written once a day, not once a hit."""
         rows: list[Any] = []
+        if self._path and not self._path.exists():
+            return rows
         stale: list[tuple[float, bytes]] = []
         now = time.time()
         with self._errors() as connection:

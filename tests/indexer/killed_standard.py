@@ -16,6 +16,8 @@ from graphrag.messages import Reply, Request
 from graphrag.models.base import Watch
 from graphrag.models.fake import FakeChat
 
+IN_FLIGHT = 4
+
 
 class Mortal(FakeChat):
     def __init__(self, root: Path, calls: int) -> None:
@@ -36,4 +38,4 @@ class Mortal(FakeChat):
 if __name__ == "__main__":
     disable_socket(allow_unix_socket=True)
     folder, number = Path(sys.argv[1]), int(sys.argv[2])
-    build(folder, Mortal(folder, number), configured(llm={"concurrency": 4}))
+    build(folder, Mortal(folder, number), configured(llm={"concurrency": IN_FLIGHT}))

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from extractor import PASSAGE, as_json, graph, model, read, serve
+from extractor import PASSAGE, PROMPTS, as_json, graph, model, read, serve
 from samples import documents, text_units
 
 from graphrag import tokens
@@ -21,7 +21,6 @@ from graphrag.models.dry_run import DryRun
 from graphrag.models.fake import FakeChat, Said
 from graphrag.models.memo import Memo, Origin
 from graphrag.progress import silent
-from graphrag.prompts import Prompts
 from graphrag.records import ExtractedClaim, ExtractedEntity, Extraction, TextUnit
 from graphrag.settings import ExtractionSettings, LLMSettings
 
@@ -34,7 +33,7 @@ def run(chat: FakeChat, *texts: str, attempts: int = 3, **settings: Any) -> Extr
     """What is extracted from text units with these texts, each of a document of its own."""
     service = serve(chat, llm=LLMSettings(attempts=attempts))
     try:
-        asking = Asking(service, Prompts(), silent)
+        asking = Asking(service, PROMPTS, silent)
         return extract(documents(*texts), sized(*texts), asking, ExtractionSettings(**settings))
     finally:
         service.close()
@@ -106,7 +105,7 @@ def test_claims_are_asked_for_only_if_they_are_wanted():
 def test_a_dry_run_plans_the_first_calls():
     dry = DryRun(Origin("m", "{}"), Memo(), 100)
 
-    found = extract(documents(*"ab"), sized("Anna.", "Bruno."), Asking(dry, Prompts(), silent), ExtractionSettings())
+    found = extract(documents(*"ab"), sized("Anna.", "Bruno."), Asking(dry, PROMPTS, silent), ExtractionSettings())
 
     assert [call.stage for call in dry.planned] == [STAGE]
     assert found.extractions == (Extraction("u0", (), ()), Extraction("u1", (), ()))
@@ -242,6 +241,24 @@ def test_a_window_without_a_usable_reply_is_asked_again_then_in_halves_then_name
     (failure,) = found.failures
     assert (failure.stage, failure.item) == (STAGE, "file 0, text unit 0")
     assert failure.reason
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        graph([("안나", "person", "안나는 브루노를 만났다."), ("브루노", "person", "브루노는 안나를 만났다.")]),
+        graph([("Napoleon", "person", "A general."), ("Elba", "place", "An island.")]),
+    ],
+    ids=["another script", "something else"],
+)
+def test_a_reply_about_something_else_than_its_text_is_asked_for_in_halves_then_named(reply: str):
+    chat = model(lambda request: reply if "Anna" in request.messages[1].content else None)
+
+    found = run(chat, "Anna met Bruno.", "Clara met Dora.", window=64)
+
+    assert names(found) == [[], ["Clara", "Dora"]]
+    (failure,) = found.failures
+    assert (failure.item, failure.reason) == ("file 0, text unit 0", "most names of the reply are not in the text")
 
 
 def test_a_reply_broken_off_by_the_server_is_asked_for_again():

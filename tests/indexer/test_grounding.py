@@ -41,6 +41,8 @@ def units(found: Grounded, kind: str = "entities") -> list[int]:
         ("Mira Okafor", "1", [0, 0]),  # of the instructions, not of the text
         ("the", "", [1, 0]),
         ("x" * 300, "1", [0, 0]),
+        ("Scrooge was a miser and Marley had been his partner.", "1", [0, 0]),  # a sentence is no name
+        ("Who Is Afraid of Ebenezer Scrooge?", "1", [1, 0]),
     ],
 )
 def test_an_entity_belongs_to_the_passages_that_name_it(name: str, passages: str, expected: list[int]):
@@ -116,6 +118,8 @@ def test_nothing_that_a_model_writes_breaks_it(rows: list[tuple[str, str, str, s
 def test_merging_gives_one_extraction_a_text_unit():
     a, b = (ExtractedEntity(name, "", "") for name in "ab")
 
-    merged = merge([Extraction("u1", (a,), ()), Extraction("u0", (), ()), Extraction("u1", (b,), ())], ["u0", "u1", "u2"])
+    merged = merge(
+        [Extraction("u1", (a,), ()), Extraction("u0", (), ()), Extraction("u1", (b,), ())], ["u0", "u1", "u2"]
+    )
 
     assert [(found.text_unit_id, found.entities) for found in merged] == [("u0", ()), ("u1", (a, b)), ("u2", ())]

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from extractor import PASSAGE, serve
+from extractor import PASSAGE, PROMPTS, serve
 
 from graphrag import tokens
 from graphrag.indexer import graph as graphs
@@ -17,7 +17,6 @@ from graphrag.models.dry_run import DryRun
 from graphrag.models.fake import FakeChat, Said
 from graphrag.models.memo import Memo, Origin
 from graphrag.progress import silent
-from graphrag.prompts import Prompts
 from graphrag.records import ExtractedEntity, ExtractedRelationship, Extraction, Failure
 from graphrag.settings import LLMSettings
 
@@ -35,7 +34,7 @@ def described(*descriptions: str, relationship: str = "") -> Graph:
 def run(chat: FakeChat, built: Graph, attempts: int = 2, threshold: int = THRESHOLD) -> tuple[Graph, Any]:
     service = serve(chat, llm=LLMSettings(attempts=attempts))
     try:
-        return condense(built, Asking(service, Prompts(), silent), threshold)
+        return condense(built, Asking(service, PROMPTS, silent), threshold)
     finally:
         service.close()
 
@@ -187,5 +186,5 @@ def test_a_dry_run_changes_nothing():
     built = described(LONG)
     dry = DryRun(Origin("m", "{}"), Memo(), 100)
 
-    assert condense(built, Asking(dry, Prompts(), silent), THRESHOLD)[0] == built
+    assert condense(built, Asking(dry, PROMPTS, silent), THRESHOLD)[0] == built
     assert [call.stage for call in dry.planned] == [STAGE]
