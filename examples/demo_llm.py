@@ -24,7 +24,7 @@ def graphrag(*arguments: str) -> None:
 
 
 def show(rag: GraphRAG) -> None:
-    """The most connected entities, the closest relationships, and the report that matters most."""
+    """The most connected entities, the closest relationships, and the report on the largest community."""
     entities = sorted(rag.table("entities").to_pylist(), key=lambda row: -row["degree"])
     print(f"\n{len(entities)} entities, of them:")
     for row in entities[:MOST]:
@@ -33,7 +33,7 @@ def show(rag: GraphRAG) -> None:
     print(f"\n{len(relationships)} relationships, of them:")
     for row in relationships[:MOST]:
         print(f"  {row['source']} — {row['target']} ({row['weight']:g}): {row['description']}")
-    reports = sorted(rag.table("community_reports").to_pylist(), key=lambda row: -row["rank"])
+    reports = sorted(rag.table("community_reports").to_pylist(), key=lambda row: -row["size"])
     print(f"\n{len(reports)} community reports, of them:\n\n{reports[0]['full_content']}")
 
 

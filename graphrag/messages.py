@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
@@ -67,6 +67,8 @@ class Reply:
     text: str
     finish: Finish = "stop"
     usage: TokenUsage = TokenUsage()
+    request: Request | None = field(default=None, compare=False, repr=False)
+    """What it is the reply to, for those who parse it: the model service sees to that."""
 
 
 @dataclass(frozen=True, slots=True)

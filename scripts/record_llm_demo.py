@@ -9,6 +9,7 @@ the recording is of, and how long it takes. With FOLDER the index it makes on th
 there, and a recording that was stopped can be taken up.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,7 +17,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+from graphrag import GraphRAG
+from graphrag.messages import Reply, Request
+from graphrag.models.base import Watch
+from graphrag.models.replay import ReplayChat
+
 EXAMPLE = Path(__file__).parents[1] / "examples" / "llm_demo"
+RECORDING = EXAMPLE / "recording.jsonl"
 # Of the example's settings all but the model hold. One call at a time: how many run at once has an
 # influence on what a model in this process says. The penalty is what the model's maker recommends.
 MODEL = {
@@ -40,8 +47,35 @@ def record(model: Path, root: Path) -> None:
     """
     shutil.copytree(EXAMPLE / "input", root / "input", dirs_exist_ok=True)
     shutil.copy(EXAMPLE / "settings.yaml", root)
+    shutil.rmtree(root / "output", ignore_errors=True)  # an index that matches would not be made anew
     graphrag("index", "--method", "standard", "--verbose", "--root", str(root), model=model)
-    graphrag("cache", "export", str(EXAMPLE / "recording.jsonl"), "--root", str(root), model=model)
+    graphrag("cache", "export", str(RECORDING), "--root", str(root), model=model)
+    keep_what_is_asked(RECORDING)
+
+
+class Listening(ReplayChat):
+    """Plays a recording and notes which of it was asked for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.asked: set[str] = set()
+
+    async def chat(self, request: Request, watch: Watch) -> Reply:
+        """See `ReplayChat`."""
+        self.asked.add(request.key())
+        return await super().chat(request, watch)
+
+
+def keep_what_is_asked(recording: Path) -> None:
+    """Play a recording, and leave out what an earlier state of prompts or text had asked for."""
+    listening = Listening(recording)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(EXAMPLE / "input", Path(folder, "input"))
+        shutil.copy(EXAMPLE / "settings.yaml", folder)
+        GraphRAG(folder, chat=listening).index("standard")
+    head, *replies = recording.read_text("ascii").splitlines(keepends=True)
+    kept = [line for line in replies if json.loads(line)["key"] in listening.asked]
+    recording.write_text("".join([head, *kept]), "ascii")
 
 
 def main() -> None:

@@ -52,8 +52,8 @@ def test_what_a_small_model_found_is_worth_having(root: Path, summary: IndexSumm
     entities = {row["title"]: row for row in rag.table("entities").to_pylist()}
     text = fold_text((root / "input" / "marleys-ghost.md").read_text("utf-8"))
 
-    assert summary.entities >= 25
-    assert summary.relationships >= 25
+    assert summary.entities >= 15
+    assert summary.relationships >= 15
     assert all(any(word in text for word in fold_text(title).split()) for title in entities)
     assert sum(bool(row["description"]) for row in entities.values()) >= 0.9 * len(entities)
 
@@ -62,7 +62,8 @@ def test_reports_cite_what_they_rest_on(root: Path, summary: IndexSummary):
     reports = GraphRAG(root).table("community_reports").to_pylist()
 
     assert len(reports) == summary.reports > 0
-    assert all(finding["explanation"].endswith("].") for row in reports for finding in row["findings"])
+    assert all("[Data: " in finding["explanation"] for row in reports for finding in row["findings"])
+    assert any("Marley" in row["title"] and row["findings"] for row in reports)
 
 
 def test_a_second_run_asks_nothing(root: Path, summary: IndexSummary):

@@ -16,7 +16,10 @@ import pytest
 import graphrag
 
 ROOT = Path(graphrag.__file__).parent
-HEAVY = "numpy pyarrow lancedb pydantic pydantic_settings networkx scipy onnxruntime tiktoken pandas rich openai httpx2 sqlite3".split()
+HEAVY = (
+    "numpy pyarrow lancedb pydantic pydantic_settings networkx scipy onnxruntime tiktoken pandas rich openai httpx2 "
+    "sqlite3"
+).split()
 
 
 # --- Names -------------------------------------------------------------------------------

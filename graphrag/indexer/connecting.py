@@ -43,9 +43,7 @@ def connect(extractions: Sequence[Extraction], text_units: Sequence[TextUnit]) -
     for meeting in _chosen(meetings):
         edge = ExtractedRelationship(shown[meeting.lonely], shown[meeting.partner], meeting.sentence, WEIGHT)
         added[meeting.text_unit_id].append(edge)
-    return [
-        replace(found, relationships=(*found.relationships, *added[found.text_unit_id])) for found in extractions
-    ]
+    return [replace(found, relationships=(*found.relationships, *added[found.text_unit_id])) for found in extractions]
 
 
 def _meetings(found: Extraction, text: str, lonely: set[str]) -> Iterator[_Meeting]:

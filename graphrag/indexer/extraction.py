@@ -31,7 +31,6 @@ LABEL = "Extracting entities and relationships"
 LEAST_OWN = 0.3
 """A reply of whose names a smaller share is in its text was made of something else: the
 instructions, another language, or what the model knows by heart."""
-FOREIGN = Unanswered("most names of the reply are not in the text")
 MOST_ROWS = 120
 """Rows of one kind in a reply: a bound for models that would never stop."""
 
@@ -132,9 +131,7 @@ class _Extractor:
         todo = list(windows)
         for split in range(SPLITS + 1):
             done, missed = self._ask([(self._plan(window), window) for window in todo], _lenient if split else _strict)
-            own = [answer for answer in done if share_in_text(answer.window, answer.found) >= LEAST_OWN]
-            read += own
-            missed += [(answer.window, FOREIGN) for answer in done if answer not in own]
+            read += done
             todo = list[Window]()
             for window, answer in missed:
                 again = split == 0 or (answer.overflow and split < SPLITS)
@@ -194,19 +191,22 @@ class _Extractor:
 def _strict(reply: Reply) -> tuple[Reply, GraphReply]:
     """A reply that breaks off although its model had not reached its limit was lost on the way:
     asked for again it may come whole."""
-    found = graph_reply(reply.text)
+    _, found = _lenient(reply)
     if not found.complete and reply.finish == "stop":
         raise UnusableReplyError("the reply breaks off in the middle")
     return reply, found
 
 
 def _lenient(reply: Reply) -> tuple[Reply, GraphReply]:
-    return reply, graph_reply(reply.text)
+    found = graph_reply(reply.text)
+    if reply.request and share_in_text(reply.request.messages[-1].content, found) < LEAST_OWN:
+        raise UnusableReplyError("most names of the reply are not in the text")
+    return reply, found
 
 
 def _further(reply: Reply) -> tuple[Reply, GraphReply]:
     """Asked for more, a model may say in prose that there is none."""
-    return _lenient(reply) if _RECORDS.search(reply.text) else (reply, GraphReply())
+    return reply, graph_reply(reply.text) if _RECORDS.search(reply.text) else GraphReply()
 
 
 def _lacks(answer: _Read) -> bool:

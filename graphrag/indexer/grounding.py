@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from graphrag.indexer.echoes import Instructions
 from graphrag.indexer.windows import Window
-from graphrag.language import FUNCTION_WORDS, WORD, fold, fold_text, holds_name
+from graphrag.language import FUNCTION_WORDS, WORD, fold, fold_text, holds_name, sentences
 from graphrag.models.replies import GraphReply, to_score
 from graphrag.records import ExtractedClaim, ExtractedEntity, ExtractedRelationship, Extraction
 
@@ -30,7 +30,12 @@ SHORT = 5
 SENTENCE = 9
 """Words: that many, closed by a full stop, are no name."""
 
+PRONOUNS = frozenset("i me he him she her it they them we us you his hers its their who this that these those".split())
+
 _ENDS = (".", "!", "?", ";")
+_YEAR = re.compile(r"(?<![\d.,])1\d{3}(?![\d.,]\d|\d)|(?<![\d.,])20\d{2}(?![\d.,]\d|\d)")
+_CAPITAL = "[A-ZÀ-ÖØ-ÞΑ-ΩА-Я]"
+_FULL_NAME = re.compile(rf"(?<!\w){_CAPITAL}\w+(?: {_CAPITAL}\w+)+")
 _RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
 
 
@@ -58,10 +63,11 @@ def ground(window: Window, found: GraphReply, instructions: Instructions | None 
     return _Checker(window, instructions or Instructions("")).check(found)
 
 
-def share_in_text(window: Window, found: GraphReply) -> float:
-    """Of the entities of a reply, the share that its passages name; 1 if it has none."""
-    checker = _Checker(window, Instructions(""))
-    return sum(checker.knows(row[0]) for row in found.entities) / len(found.entities) if found.entities else 1.0
+def share_in_text(text: str, found: GraphReply) -> float:
+    """Of the entities of a reply, the share that a text has a telling word of; 1 if there are none."""
+    folded = fold_text(text)
+    known = [any(_is_in(folded, word) for word in _telling(fold(row[0]))) for row in found.entities]
+    return sum(known) / len(known) if known else 1.0
 
 
 class _Checker:
@@ -106,10 +112,6 @@ class _Checker:
             dropped,
         )
 
-    def knows(self, name: str) -> bool:
-        """Whether any passage has a telling word of a name."""
-        return bool(self._find(name))
-
     def _places_of_entity(self, name: str, passages: str) -> tuple[int, ...]:
         """Where the model says and where the name stands; nowhere if the text has no word of it."""
         found = self._find(name)
@@ -128,19 +130,23 @@ class _Checker:
 
     def _find(self, name: str) -> tuple[int, ...]:
         """The passages that hold a telling word of a name."""
+        if _is_pronoun(name):
+            return ()
         key = fold(name)
         if key not in self._places:
-            is_name = (
-                len(key) <= LONGEST_NAME and not _is_sentence(key) and not self._instructions.echoed(key, self._text)
-            )
-            words = _telling(key) if is_name else []
+            is_name = len(key) <= LONGEST_NAME and not _is_sentence(key)
+            words = _telling(key) if is_name and not self._instructions.echoed(key, self._text) else []
             self._places[key] = tuple(
                 place for place, text in enumerate(self._texts) if any(_is_in(text, word) for word in words)
             )
         return self._places[key]
 
     def _told(self, description: str, about: str) -> str:
-        return self._instructions.without_echoes(description.strip(), self._text, fold(about))
+        told = self._instructions.without_echoes(description.strip(), self._text, fold(about))
+        if not _is_foreign(told, self._text):
+            return told
+        parts = [told[span.start : span.end].strip() for span in sentences(told)]
+        return " ".join(part for part in parts if not _is_foreign(part, self._text))
 
     def _label(self, text: str) -> str:
         return "" if self._instructions.echoed(text, self._text) else _tidy(text)[:LONGEST_LABEL]
@@ -158,6 +164,24 @@ def _telling(name: str) -> list[str]:
 def _is_sentence(name: str) -> bool:
     """Small models give whole sentences for names."""
     return name.endswith(_ENDS) and len(name.split()) >= SENTENCE
+
+
+def _is_pronoun(name: str) -> bool:
+    """Written as one: "IT" and "WHO" may be names."""
+    return fold(name) in PRONOUNS and (len(name) == 1 or not name.isupper())
+
+
+def _is_foreign(told: str, text: str) -> bool:
+    """Whether something names a year, or by several words somebody, of whom the text has no word and
+    no initials: models tell what they know by heart."""
+    years = any(year not in text for year in _YEAR.findall(told))
+    return years or any(not _has_word(text, name) for name in _FULL_NAME.findall(told))
+
+
+def _has_word(text: str, name: str) -> bool:
+    words = [word for word in name.split() if word.casefold() not in FUNCTION_WORDS]
+    initials = "".join(word[0] for word in words)
+    return len(words) < 2 or any(_is_in(text, word) for word in (*_telling(fold(name)), fold(initials)))
 
 
 def _is_in(text: str, word: str) -> bool:

@@ -87,12 +87,17 @@ def parse_whole(reply: Reply) -> Writing:
 
 
 def parse(reply: Reply) -> Writing:
-    """The reports in a reply. Raises UnusableReplyError if none has both title and summary."""
+    """The reports in a reply, without what was copied from the instructions. Raises UnusableReplyError
+    if none has both title and summary."""
     parsed = to_object(reply.text)
     cut = not parsed.complete or reply.finish != "stop"
     given = parsed.data.get("reports", [parsed.data] if "title" in parsed.data else [])
     values = cast(list[object], given) if isinstance(given, list) else [given]
     read = [written for value in values if (written := _written(value))]
+    if reply.request:
+        instructions = Instructions("\n".join(message.content for message in reply.request.messages[:-1]))
+        given = reply.request.messages[-1].content
+        read = [own for written in read if (own := without_echoes(written, instructions, given))]
     reports: dict[str, Written] = {}
     for written in read:
         reports.setdefault(written.label, written)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 
 from graphrag.indexer import report_lines
 from graphrag.indexer.asking import Asking
-from graphrag.indexer.echoes import Instructions
 from graphrag.indexer.graph import Graph
 from graphrag.indexer.method import Reported
 from graphrag.indexer.report_calls import Call, Job, pack, to_call
@@ -27,7 +26,6 @@ from graphrag.indexer.report_replies import (
     parse_whole,
     schema,
     to_draft,
-    without_echoes,
 )
 from graphrag.indexer.report_text import rank_by_share, to_report
 from graphrag.messages import Request, Unanswered
@@ -164,8 +162,8 @@ class _Run:
             requests = [self._request(call) for call in calls]
             answers = self.asking.ask(requests, parse_whole if first else parse, LABEL)
             again: list[Job] = []
-            for call, request, answer in zip(calls, requests, answers, strict=True):
-                found = {} if isinstance(answer, Unanswered) else _by_job(answer, request, len(call.jobs))
+            for call, answer in zip(calls, answers, strict=True):
+                found = {} if isinstance(answer, Unanswered) else _by_job(answer, len(call.jobs))
                 reason = answer if isinstance(answer, Unanswered) else Unanswered(LACKING)
                 for place, job in enumerate(call.jobs):
                     if place in found:
@@ -218,14 +216,11 @@ class _Run:
         self.joined.add(number)
 
 
-def _by_job(writing: Writing, request: Request, jobs: int) -> dict[int, Written]:
+def _by_job(writing: Writing, jobs: int) -> dict[int, Written]:
     """The reports by the position of their job. One job takes a lone report whatever its label; of
     several, the last report of a reply that was cut is not believed to be whole."""
-    instructions = Instructions("\n".join(message.content for message in request.messages[:-1]))
-    given = request.messages[-1].content
     whole = writing.reports[:-1] if writing.cut and jobs > 1 else writing.reports
-    own = [written for report in whole if (written := without_echoes(report, instructions, given))]
-    labelled = {report.label: report for report in own}
+    labelled = {report.label: report for report in whole}
     if jobs == 1:
-        return {0: labelled.get("C1", own[0])} if own else {}
+        return {0: labelled.get("C1", whole[0])}
     return {place: labelled[f"C{place + 1}"] for place in range(jobs) if f"C{place + 1}" in labelled}

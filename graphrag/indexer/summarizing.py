@@ -69,7 +69,9 @@ def condense(graph: Graph, asking: Asking, threshold: int) -> tuple[Graph, tuple
         written, failures = _condense(todo, asking)
         texts |= written
         failed |= failures
-        shorter = [replace(subject, text=written[subject.id]) for subject in todo if subject.id not in failures]
+        # What was told in one piece is as short as the model makes it.
+        parted = [subject for subject in todo if subject.id not in failures and _is_long(subject.text, CALL_TOKENS)]
+        shorter = [replace(subject, text=written[subject.id]) for subject in parted]
         todo = [subject for subject in shorter if _is_long(subject.text, threshold)]
     return _described(graph, texts), tuple(failed.values())
 

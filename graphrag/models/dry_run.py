@@ -65,7 +65,7 @@ class DryRun:
         progress(label, 0, len(requests))
         asked = [replace(request, max_tokens=request.max_tokens or self._max_tokens) for request in requests]
         keys = [request.key() for request in asked]
-        known = recall(self._memo, self._origin, keys, parse)
+        known = recall(self._memo, self._origin, dict(zip(keys, asked, strict=True)), parse)
         for key, request in zip(keys, asked, strict=True):
             if key in known:
                 self._remembered[key] = request.stage

@@ -10,9 +10,9 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -234,15 +234,15 @@ class Memo:
         return f"the memo {self._path} is damaged ({error}): delete it; replies will be paid for again"
 
 
-def recall(memo: Memo, origin: Origin, requests: Iterable[str], parse: Callable[[Reply], T]) -> dict[str, T]:
-    """What `parse` makes of the remembered replies to requests, given by their keys; by key.
+def recall(memo: Memo, origin: Origin, requests: Mapping[str, Request], parse: Callable[[Reply], T]) -> dict[str, T]:
+    """What `parse` makes of the remembered replies to requests, by their keys as these are.
 
     A reply that it no longer accepts counts as forgotten: the next one takes its place.
     """
     parsed: dict[str, T] = {}
     for key, reply in memo.get(origin, list(requests)).items():
         with suppress(UnusableReplyError):
-            parsed[key] = parse(reply)
+            parsed[key] = parse(replace(reply, request=requests[key]))
     return parsed
 
 

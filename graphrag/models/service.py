@@ -96,7 +96,7 @@ class ModelService:
         for number in range(self._settings.attempts):
             try:
                 reply = await self._caller.call(partial(self._attempt, request), again=number > 0)
-                value = parse(reply)
+                value = parse(replace(reply, request=request))
             except UnusableReplyError as error:
                 self._usage.add(request.stage, StageUsage(failed=1))
                 problem = str(error)

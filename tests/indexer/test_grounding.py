@@ -42,6 +42,7 @@ def units(found: Grounded, kind: str = "entities") -> list[int]:
         ("the", "", [1, 0]),
         ("x" * 300, "1", [0, 0]),
         ("Scrooge was a miser and Marley had been his partner.", "1", [0, 0]),  # a sentence is no name
+        ("He", "1", [0, 0]),
         ("Who Is Afraid of Ebenezer Scrooge?", "1", [1, 0]),
     ],
 )
@@ -53,6 +54,34 @@ def test_an_entity_belongs_to_the_passages_that_name_it(name: str, passages: str
     assert found.dropped == (sum(expected) == 0)
     kept = [entity for extraction in found.extractions for entity in extraction.entities]
     assert all(entity == ExtractedEntity(name, "person", "A man.") for entity in kept)
+
+
+@pytest.mark.parametrize(
+    ("description", "kept"),
+    [
+        ("Marley had been his partner.", True),
+        ("Marley is a character of Charles Dickens. He had been his partner.", False),
+        ("He was the partner of Ebenezer Scrooge since 1843.", False),
+        ("The Ghost of Ebenezer Scrooge, whom Old Jacob knew.", True),
+        ("The Partner. The Employees knew him.", True),  # capitals that name nobody
+        ("He had been in the United States.", True),  # the text has the initials
+        ("He owned 1,843 houses and paid 20.20 pounds.", True),
+    ],
+)
+def test_what_a_model_knows_by_heart_is_left_out(description: str, kept: bool):
+    text = f"{SCROOGE} He had been in the US."
+    found = grounded(text, entities=[("Jacob Marley", "person", "", description)])
+
+    (entity,) = found.extractions[0].entities
+    assert (entity.description == description) == kept
+    assert "Dickens" not in entity.description
+    assert "1843" not in entity.description
+
+
+def test_a_name_that_is_spelt_like_a_pronoun_is_one_in_capitals():
+    found = grounded("The WHO says that it helps.", entities=[("WHO", "organization", "", ""), ("It", "thing", "", "")])
+
+    assert [entity.name for entity in found.extractions[0].entities] == ["WHO"]
 
 
 def test_names_are_found_in_scripts_that_write_particles_on_to_them():

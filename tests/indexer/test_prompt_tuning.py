@@ -259,7 +259,7 @@ def test_names_of_headings_are_no_entities_of_an_example():
 
     examples = tune(units, titled, Asking(Scripted(graph=graph), Prompts(), silent), DEFAULTS).examples
 
-    assert examples[0].passages == f"[1] (Harbour news) {HARBOUR[0]}"
+    assert examples[0].passages == f"# Harbour news\n[1] {HARBOUR[0]}"
     assert all("Harbour news" not in example.answer for example in examples)
 
 
@@ -317,7 +317,7 @@ def test_an_example_that_teaches_nothing_is_refused_and_the_shipped_one_stays(gr
 
     assert result.examples == ()
     assert "2 of 2 examples are the shipped ones" in result.notices[0]
-    assert "Example 1\n[1] (Harbour news) Mira Okafor has been" in result.prompts["extract"]
+    assert "Example 1\n# Harbour news\n[1] Mira Okafor has been" in result.prompts["extract"]
     assert "한빛제약" in result.prompts["extract"]
 
 

@@ -74,7 +74,8 @@ class Model:
         if isinstance(said, Unanswered):
             return said
         try:
-            return parse(said if isinstance(said, Reply) else Reply(said))
+            reply = said if isinstance(said, Reply) else Reply(said)
+            return parse(replace(reply, request=request))
         except UnusableReplyError as error:
             return Unanswered(str(error))
 
@@ -298,7 +299,7 @@ def test_what_is_copied_from_the_example_is_not_believed():
 def test_a_model_that_repeats_the_example_has_written_nothing():
     written, reported = one(Model(lambda r: reports(r, **example())))
 
-    assert [failure.reason for failure in reported.failures] == ["the model's reply lacks it"]
+    assert [failure.reason for failure in reported.failures] == ["the reply holds no report with a title and a summary"]
     assert written.title.startswith("n00")
 
 

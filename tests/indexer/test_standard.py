@@ -149,7 +149,7 @@ def spoilt(stage: str, said: Said) -> Callable[[Request], Said | None]:
     return lambda request: said if request.stage == stage and "Bruno Quill" in request.messages[1].content else None
 
 
-@pytest.mark.parametrize("said", ["", '{"entities":[["An', "I cannot do that."], ids=["empty", "broken", "prose"])
+@pytest.mark.parametrize("said", ["", '{"entities":[["An'], ids=["empty", "broken"])
 def test_what_failed_is_named_in_the_index_and_repaired_by_the_next_run(
     root: Path, undisturbed: tuple[Path, Built], said: str
 ):
@@ -233,7 +233,7 @@ class Spoiling:
         pass
 
 
-@pytest.mark.parametrize("vector", [[float("nan")] * 3, [1.0, 2.0], [0.0] * 3, [float("inf"), 0, 0]])
+@pytest.mark.parametrize("vector", [[float("nan")] * 3, [1.0, 2.0]], ids=["NaN", "short"])
 @pytest.mark.parametrize("after", [0, 3])
 def test_embeddings_that_cannot_be_used_leave_the_index_before(
     built: Path, undisturbed: tuple[Path, Built], vector: list[float], after: int
@@ -268,7 +268,7 @@ def dying(after: int) -> FakeChat:
     return FakeChat(said)
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.3, 0.8])
 def test_a_run_that_died_is_gone_on_with(root: Path, undisturbed: tuple[Path, Built], share: float):
     whole = undisturbed[1]
     chat = dying(int(len(whole.requests) * share))
@@ -331,9 +331,8 @@ class Shuffled(FakeChat):
         return await super().chat(request, watch)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_the_order_in_which_replies_arrive_decides_nothing(root: Path, undisturbed: tuple[Path, Built], seed: int):
-    assert build(root, Shuffled(seed)).tables == undisturbed[1].tables
+def test_the_order_in_which_replies_arrive_decides_nothing(root: Path, undisturbed: tuple[Path, Built]):
+    assert build(root, Shuffled(1)).tables == undisturbed[1].tables
 
 
 # --- Names -------------------------------------------------------------------------------
@@ -482,7 +481,7 @@ def test_korean_texts_from_end_to_end(tmp_path: Path):
     assert found.summary.failures == ()
 
 
-@pytest.mark.parametrize("text", ["it rained and it was cold.", "?!", "12 34 56"])
+@pytest.mark.parametrize("text", ["it rained and it was cold.", "?!"])
 def test_a_collection_in_which_nothing_is_named(tmp_path: Path, text: str):
     collection(tmp_path, text)
 

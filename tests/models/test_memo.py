@@ -87,8 +87,16 @@ def test_recall_leaves_out_what_cannot_be_used(memo):
 
     for text in ("good", "bad"):
         memo.put(ORIGIN, request(text), Reply(text))
-    keys = [request(text).key() for text in ("good", "bad", "unknown")]
-    assert recall(memo, ORIGIN, keys, parse) == {keys[0]: "GOOD"}
+    asked = {request(text).key(): request(text) for text in ("good", "bad", "unknown")}
+    assert recall(memo, ORIGIN, asked, parse) == {request("good").key(): "GOOD"}
+
+
+def test_who_parses_a_remembered_reply_knows_what_it_is_the_reply_to(memo):
+    memo.put(ORIGIN, request("asked"), Reply("said"))
+
+    assert recall(memo, ORIGIN, {request("asked").key(): request("asked")}, lambda reply: reply.request) == {
+        request("asked").key(): request("asked")
+    }
 
 
 def test_long_replies_take_little_room(memo, path):
