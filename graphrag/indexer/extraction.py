@@ -2,7 +2,8 @@
 
 A call reads a window of numbered passages; what it answers is checked against them before it is
 believed. A reply that looks sparse or was cut off is continued in the same conversation; a window
-that no usable reply was had for is asked again in halves; what then is still missing is a Failure.
+that no usable reply was had for, or one that only ran in circles, is asked again in halves; what
+then is still missing is a Failure.
 """
 
 import re
@@ -132,7 +133,7 @@ class _Extractor:
         for split in range(SPLITS + 1):
             done, missed = self._ask([(self._plan(window), window) for window in todo], _lenient if split else _strict)
             read += done
-            todo = list[Window]()
+            todo = [half for answer in done if not split and _strayed(answer) for half in halves(answer.window)]
             for window, answer in missed:
                 again = split == 0 or (answer.overflow and split < SPLITS)
                 smaller = halves(window) if again and answer.asked else ()
@@ -207,6 +208,12 @@ def _lenient(reply: Reply) -> tuple[Reply, GraphReply]:
 def _further(reply: Reply) -> tuple[Reply, GraphReply]:
     """Asked for more, a model may say in prose that there is none."""
     return reply, graph_reply(reply.text) if _RECORDS.search(reply.text) else GraphReply()
+
+
+def _strayed(answer: _Read) -> bool:
+    """Whether a model ran in a loop before it came to any relationship: of a smaller window it may
+    keep hold."""
+    return answer.reply.finish == "loop" and not answer.found.relationships
 
 
 def _lacks(answer: _Read) -> bool:

@@ -211,9 +211,23 @@ def test_a_conversation_that_ends_in_a_cut_reply_is_counted(gleanings: int):
     assert found.notices[-1].startswith("1 replies were cut at llm.max_tokens and may lack records")
 
 
-def test_a_reply_that_runs_in_circles_is_cut_kept_and_not_continued():
+def test_a_reply_that_runs_in_circles_before_any_relationship_is_kept_and_read_again_in_halves():
     row = '["Anna","person","Anna met Bruno in Aston once upon a time."]'
     looping = f'{{"entities":[["Bruno","person","B."],{",".join([row] * 500)}],"relationships":[],"claims":[]}}'
+    texts = ("Anna met Bruno in Aston.", "Clara met Dora.")
+    chat = model(lambda request: looping if len(passages([request])) > 1 else None)
+
+    found = run(chat, *texts)
+
+    assert names(found) == [["Bruno", "Anna", "Anna", "Bruno", "Aston"], ["Clara", "Dora"]]
+    assert [passages([request]) for request in chat.requests] == [list(texts), [texts[0]], [texts[1]]]
+    assert (found.failures, len(found.notices)) == ((), 1)
+
+
+def test_a_reply_that_runs_in_circles_later_is_cut_kept_and_not_continued():
+    row = '["Anna","Aston","5","1","Anna met Bruno in Aston once upon a time."]'
+    entities = '"entities":[["Bruno","person","B."],["Anna","person","A."]]'
+    looping = f'{{{entities},"relationships":[["Anna","Bruno","5","1","Anna met Bruno."],{",".join([row] * 500)}]}}'
     chat = saying(looping, AssertionError("asked on"))
 
     found = run(chat, LONG)
