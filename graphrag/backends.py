@@ -64,7 +64,11 @@ class Backends:
 
     @contextmanager
     def chat_service(self, model: ChatModel | None = None, budget: Budget | None = None) -> Generator[ModelService]:
-        """The way to the chat model, for as long as a piece of work takes."""
+        """The way to the chat model, for as long as a piece of work takes. Raises SettingsError for a
+        budget in money without prices."""
+        llm = self.settings.llm
+        if budget and budget.max_cost is not None and not (llm.prompt_price or llm.completion_price):
+            raise SettingsError("--max-cost needs prices: set llm.prompt_price and llm.completion_price")
         service = ModelService(model or self.chat_model(), self.memo(), self.settings.llm, budget or Budget())
         try:
             yield service

@@ -202,6 +202,18 @@ class GraphRAG:
         examination = Examination(self.root, self.settings, embedder, self._store)
         return examination.run((lambda: chat or backends.chat_model()) if configured else None)
 
+    def close(self) -> None:
+        """Let go of the connections of a served embedding model; the next call takes them up again."""
+        close = getattr(self._embedder, "close", None)
+        if close:
+            close()
+
+    def __enter__(self) -> "GraphRAG":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     # --- Asking -------------------------------------------------------------------------
 
     def query(self, question: str, method: QueryMethod | None = None) -> Answer:

@@ -369,3 +369,12 @@ def test_where_nothing_can_be_written(mills: GraphRAG, tmp_path: Path):
         mills.export_graphml(tmp_path / "file" / "graph.graphml")
     with pytest.raises(StorageError):
         GraphRAG(tmp_path, Settings.model_validate({"storage": {"uri": "file"}}), embedder=WordEmbedder()).index()
+
+
+def test_closing_lets_go_of_a_served_embedder_and_the_next_call_takes_it_up_again(tmp_path: Path):
+    settings = Settings.model_validate({"embedding": {"provider": "openai", "model": "m", "base_url": "http://h/v1"}})
+
+    with GraphRAG(tmp_path, settings) as rag:
+        rag.close()
+    with GraphRAG(tmp_path, embedder=WordEmbedder()) as rag:
+        assert rag.settings.embedding.provider == "embedded"

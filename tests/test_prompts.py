@@ -55,6 +55,7 @@ def test_a_prompt_may_have_no_system_part(tmp_path: Path):
         ("Shorten.\n--- user ---\nThese.", r"placeholder \{\{entities\}\} is missing"),
         ("Shorten.\n--- user ---\n{{entities}} {{entites}}", r"unknown placeholder \{\{entites\}\}"),
         ("Shorten.\n--- user ---\n{{entities}}\n--- user ---\nb", "more than one line"),
+        ("Shorten.\n-- user --\n{{entities}}", "no line '--- user ---'"),
         ("{{entities}}\n--- user ---\n", "nothing follows"),
     ],
 )
@@ -81,3 +82,17 @@ def test_copies_are_for_editing_and_never_overwritten(tmp_path: Path):
     assert prompts.copy(tmp_path / "prompts") == []
     assert written[0].read_text("utf-8").endswith("Mine.")
     Prompts(tmp_path / "prompts")
+
+
+def test_a_file_of_another_name_is_refused_with_the_nearest(tmp_path: Path):
+    (tmp_path / "extrakt.txt").write_text("Extract.", "utf-8")
+    (tmp_path / "notes.md").write_text("Mine.", "utf-8")
+
+    with pytest.raises(PromptError, match=r"extrakt\.txt is no prompt; did you mean extract\.txt\?"):
+        Prompts(tmp_path)
+
+
+def test_blanks_around_the_divider_do_no_harm(tmp_path: Path):
+    (tmp_path / "summarize.txt").write_text("Shorten.\n---  user ---  \n{{entities}}", "utf-8")
+
+    assert [message.role for message in Prompts(tmp_path).render("summarize", entities="a")] == ["system", "user"]

@@ -39,12 +39,15 @@ def print_table(title: str, rows: Mapping[str, object]) -> None:
     """Two columns: names and values."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", show_header=False)
+    # Texts, for a string may hold markup, and what is shown comes from documents, models and settings.
+    table = Table(title=Text(visible(title)), title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right")
     for name, value in rows.items():
-        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
+        shown = f"{value:,}" if isinstance(value, int) else str(value)
+        table.add_row(Text(visible(name)), Text(visible(shown)))
     Console().print(table)
 
 
@@ -52,12 +55,13 @@ def print_columns(title: str, columns: Sequence[str], rows: Sequence[Sequence[st
     """A table with a head; the first column is text, the others are numbers."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(visible(title)), title_justify="left")
     for place, column in enumerate(columns):
         table.add_column(column, justify="right" if place else "left", no_wrap=not place)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(visible(cell)) for cell in row))
     Console().print(table)
 
 

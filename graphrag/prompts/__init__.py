@@ -5,6 +5,7 @@ A file is what the system says, a line `--- user ---`, and what the user says. P
 cache serves all that calls share.
 """
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -25,7 +26,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
 """Every prompt, and the placeholders that it must have."""
 SUFFIX = ".txt"
 
-_DIVIDER = re.compile(r"^--- user ---$", re.MULTILINE)
+_DIVIDER = re.compile(r"^---[ \t]*user[ \t]*---[ \t]*$", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -33,7 +34,10 @@ class Prompts:
     """All prompts, read and checked."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Files of `folder` replace those of the package. Raises PromptError."""
+        """Files of `folder` replace those of the package. Raises PromptError for one that is none of
+        them, lacks something or misspells it."""
+        if folder:
+            _check_names(folder)
         self._texts = {name: _read(name, folder) for name in PLACEHOLDERS}
 
     @property
@@ -59,6 +63,13 @@ def copy(folder: Path) -> list[Path]:
     return [folder / f"{name}{SUFFIX}" for name in missing]
 
 
+def _check_names(folder: Path) -> None:
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        if path.stem not in PLACEHOLDERS:
+            nearest = difflib.get_close_matches(path.stem, PLACEHOLDERS, n=1, cutoff=0.0)[0]
+            raise PromptError(f"{path} is no prompt; did you mean {nearest}{SUFFIX}?")
+
+
 def _read(name: str, folder: Path | None) -> str:
     path = folder / f"{name}{SUFFIX}" if folder else None
     if path is None or not path.exists():
@@ -80,8 +91,9 @@ def _problems(text: str, wanted: frozenset[str]) -> Iterator[str]:
         yield f"unknown placeholder {{{{{name}}}}}; it may hold {_list(wanted) or 'none'}"
     for name in sorted(wanted - found):
         yield f"the placeholder {{{{{name}}}}} is missing"
-    if len(_DIVIDER.split(text)) > 2:
-        yield "it holds more than one line '--- user ---'"
+    parts = len(_DIVIDER.split(text))
+    if parts != 2:
+        yield f"it holds {'more than one' if parts > 2 else 'no'} line '--- user ---'"
     if not _DIVIDER.split(text)[-1].strip():
         yield "nothing follows the line '--- user ---'"
 

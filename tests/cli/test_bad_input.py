@@ -76,7 +76,7 @@ def test_one_bad_file_is_named_and_the_others_are_indexed(root: Path, graphrag: 
     assert outcome.code == 0
     summary = json.loads(outcome.out)
     assert summary["documents"] == len(MILLS)
-    assert summary["failures"] == [{"stage": "loading", "item": "bad.txt", "reason": reason}]
+    assert summary["failures"] == [{"stage": "loading", "item": "bad.txt", "reason": reason, "passing": False}]
     assert f"Failed (loading): bad.txt: {reason}" in outcome.err.splitlines()
 
 

@@ -169,6 +169,15 @@ def test_a_dry_run_of_fast_and_one_without_prices(read: Path, graphrag: Command)
     assert "llm.prompt_price" in graphrag("index", "--root", read, "--dry-run").out
 
 
+def test_a_budget_in_money_needs_prices(read: Path, graphrag: Command):
+    (read / "settings.yaml").write_text(SETTINGS.replace("prompt_price: 2, completion_price: 10", ""), "utf-8")
+
+    refused = graphrag("index", "--root", read, "--max-cost", 1)
+
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.endswith("Error: --max-cost needs prices: set llm.prompt_price and llm.completion_price\n")
+
+
 def test_a_budget_stops_it_cleanly_and_the_next_run_goes_on(read: Path, graphrag: Command):
     stopped = graphrag("index", "--root", read, "--max-tokens", 6000)
     costly = graphrag("index", "--root", read, "--max-cost", 0.001)

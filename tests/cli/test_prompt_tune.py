@@ -43,7 +43,7 @@ def test_it_writes_prompts_for_the_collection(root: Path, graphrag: Command):
     assert "1 of 2 examples are the shipped ones" in done.err
     text = Prompts(root / "prompts").render("extract", types="", claims="", passages="[1] x")[0].content
     assert text.startswith("You are a local historian of mills.")
-    assert "[1] (Brightwell Mill) Brightwell Mill stands on the river Aune." in text
+    assert "# Brightwell Mill\n[1] Brightwell Mill stands on the river Aune." in text
 
 
 def test_for_programs(root: Path, graphrag: Command):
