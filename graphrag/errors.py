@@ -82,6 +82,11 @@ class ModelRefusedError(ModelError):
 class UnusableReplyError(ModelError):
     """The model answered, and the answer cannot be used; asking again may give a better one."""
 
+    def __init__(self, message: str, partial: object | None = None) -> None:
+        super().__init__(message)
+        self.partial = partial
+        """What was understood of it all the same, as its parser would have returned it."""
+
 
 class PromptError(GraphRAGError):
     """A prompt file lacks a placeholder or misspells one."""

@@ -80,3 +80,6 @@ class Unanswered:
     """The request is longer than the model's context: a smaller one may do."""
     asked: bool = True
     """False if the request was only planned: there is nothing to make up for."""
+    partial: object | None = None
+    """What was understood of an unusable reply all the same, for want of a better one: it is not
+    remembered."""

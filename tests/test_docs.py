@@ -214,8 +214,7 @@ def shown(default: object) -> str:
 
 def test_every_setting_is_listed_with_its_default() -> None:
     expected = [
-        (".".join(path), "GRAPHRAG_" + "__".join(path).upper(), shown(default))
-        for path, default in keys(Settings)
+        (".".join(path), "GRAPHRAG_" + "__".join(path).upper(), shown(default)) for path, default in keys(Settings)
     ]
     assert listed_settings() == expected
 

@@ -79,7 +79,7 @@ def export(options: Common, model: str | None, file: Path) -> None:
         replies = memo.stats().replies
         origin = _chosen(replies, model or settings.llm.model)
         with replacing(file) as temporary, temporary.open("w", encoding="ascii", newline="\n") as stream:
-            stream.writelines(json.dumps(line, separators=(",", ":")) + "\n" for line in _recording(memo, origin))
+            stream.writelines(_recording(memo, origin))
     if options.as_json:
         output.print_json({"file": str(file), "model": origin.model, "replies": replies[origin]})
     else:
@@ -108,9 +108,9 @@ def _chosen(origins: "Mapping[Origin, int]", model: str) -> "Origin":
     raise StorageError(f"the memo holds replies of {', '.join(names)}, not of {model!r}: choose one with --model")
 
 
-def _recording(memo: "Memo", origin: "Origin") -> Iterator[dict[str, object]]:
-    yield {"format": 1, "model": origin.model, "parameters": json.loads(origin.parameters)}
+def _recording(memo: "Memo", origin: "Origin") -> Iterator[str]:
+    from graphrag.models import replay
+
+    yield replay.header(origin.model, json.loads(origin.parameters))
     for kept in memo.replies(origin):
-        reply, usage = kept.reply, kept.reply.usage
-        counts = [usage.prompt, usage.completion, usage.cached]
-        yield {"key": kept.request, "stage": kept.stage, "text": reply.text, "finish": reply.finish, "usage": counts}
+        yield replay.line_of(kept.request, kept.stage, kept.reply)

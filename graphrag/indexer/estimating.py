@@ -2,6 +2,7 @@
 
 The requests of extraction are known exactly. What later stages ask depends on what extraction
 finds: as long as the memo lacks some of its replies, they are estimated from the size of the text.
+With all of these, they are counted, exactly only up to the first stage whose replies are missing.
 """
 
 from collections import Counter
@@ -67,9 +68,10 @@ class Estimating:
 
     def _stage(self, stage: str, text_units: Sequence[TextUnit], whole: bool) -> StageEstimate:
         planned = [call for call in self.dry_run.planned if call.stage == stage]
-        exact = whole or stage == extraction.STAGE
+        earlier = list(STAGES)[: list(STAGES).index(stage)]
+        exact = not any(call.stage in earlier for call in self.dry_run.planned)
         calls, prompt = len(planned), sum(call.prompt for call in planned)
-        if not exact:
+        if not (whole or stage == extraction.STAGE):
             size = sum(unit.n_tokens for unit in text_units)
             calls, prompt = (round(size * ratio) for ratio in (STAGES[stage].calls, STAGES[stage].prompt))
         completion = round(prompt * STAGES[stage].completion)

@@ -7,10 +7,7 @@ from zlib import crc32
 from graphrag.indexer.report_drafts import Members, Reference
 from graphrag.indexer.report_lines import Line, size
 from graphrag.indexer.report_replies import MOST_REPORTS
-
-CUT_EVERY = 4
-"""A call that is half full ends at one community in this many, chosen by its id: after a community
-came, went or changed, calls find back into step, and the memo has them (content-defined chunking)."""
+from graphrag.indexer.windows import CUT_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +78,7 @@ def _groups(jobs: Sequence[tuple[Job, int]], limit: int) -> Iterator[list[Job]]:
             group, used = [], 0
         group.append(job)
         used += n
+        # As windows are: after a community came, went or changed, calls find back into step.
         half_full = 2 * used >= limit or 2 * len(group) >= MOST_REPORTS
         if half_full and crc32(job.members.community.id.encode()) % CUT_EVERY == 0:
             yield group

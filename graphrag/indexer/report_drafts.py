@@ -4,6 +4,7 @@ Where a model would say no more than the records do, or none could be had, the d
 from the records.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,9 @@ from graphrag.records import Community, Entity, Finding, Relationship
 
 SUMMARY_TOKENS = 300
 """The descriptions that a joined summary is made of; the first is taken whole."""
+
+NESTED = 5
+"""Data references may hide in each other this deep; what is left of deeper ones becomes plain text."""
 
 Kind = Literal["Entities", "Relationships"]
 
@@ -105,12 +109,15 @@ def content(draft: Draft) -> Content:
 def plain(text: str) -> str:
     """A text on one line, without data references and control characters: only code writes those."""
     text = " ".join(text.translate(_CONTROLS).split())
-    while (stripped := DATA_REFERENCE.sub("", text)) != text:  # one may hide another
-        text = stripped
-    return text.strip()
+    for _ in range(NESTED):
+        text, found = DATA_REFERENCE.subn("", text)
+        if not found:
+            break
+    return _REFERENCE_START.sub("(", text).strip()
 
 
 _CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
+_REFERENCE_START = re.compile(r"\[(?=Data:)", re.IGNORECASE)
 
 
 def _by_weight(edge: Relationship) -> tuple[float, int, str, str]:

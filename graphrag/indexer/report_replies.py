@@ -19,7 +19,7 @@ MOST_REFERENCES = 8
 """Records a finding rests on: one that cites everything shows nothing."""
 FIELDS = ("id", "title", "summary", "rank", "why", "findings")
 
-_LABEL = re.compile(r"\W*C?0*(\d+)\W*", re.IGNORECASE)
+_LABEL = re.compile(r"\W*C?(\d{1,9})\W*", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![^\W_])([ERK])[ -]?0*(\d+)", re.IGNORECASE)
 # Where a model writes numbers into its text in spite of all: "(E1, R3)".
 _NUMBERS_IN_TEXT = re.compile(r" ?[(\[][ERK]\d+(?:(?:, ?|; ?| and )[ERK]\d+)*[)\]]")
@@ -77,18 +77,13 @@ def schema(max_findings: int) -> ReplySchema:
     )
 
 
-def parse_whole(reply: Reply) -> Writing:
-    """As `parse`; a reply that breaks off although its model had not reached its limit was lost on
-    the way and is asked for again. Raises UnusableReplyError."""
-    writing = parse(reply)
-    if writing.cut and reply.finish == "stop":
-        raise UnusableReplyError("the reply breaks off in the middle")
-    return writing
-
-
 def parse(reply: Reply) -> Writing:
-    """The reports in a reply, without what was copied from the instructions. Raises UnusableReplyError
-    if none has both title and summary."""
+    """The reports in a reply, without what was copied from the instructions.
+
+    Raises UnusableReplyError if none has both title and summary, and, with the reports as its
+    `partial`, if the reply breaks off although its model had not reached its limit: the rest was
+    lost on the way.
+    """
     parsed = to_object(reply.text)
     cut = not parsed.complete or reply.finish != "stop"
     given = parsed.data.get("reports", [parsed.data] if "title" in parsed.data else [])
@@ -103,7 +98,10 @@ def parse(reply: Reply) -> Writing:
         reports.setdefault(written.label, written)
     if not reports:
         raise UnusableReplyError("the reply holds no report with a title and a summary")
-    return Writing(tuple(reports.values()), cut)
+    writing = Writing(tuple(reports.values()), cut)
+    if cut and reply.finish == "stop":
+        raise UnusableReplyError("the reply breaks off in the middle", writing)
+    return writing
 
 
 def check(written: Written, given: Mapping[str, tuple[Reference, ...]], limit: int) -> Checked:
@@ -160,7 +158,7 @@ def _written(value: object) -> Written | None:
         return None
     label = _LABEL.fullmatch(_text(fields.get("id")))
     return Written(
-        label=f"C{label[1]}" if label else "",
+        label=f"C{int(label[1])}" if label else "",
         title=title,
         summary=summary,
         rank=to_score(fields.get("rank"), 0, MAX_RANK),
@@ -186,10 +184,10 @@ def _rows(value: object) -> Iterator[tuple[str, str, str]]:
             yield _prose(fields[0]), _prose(fields[1]), _text(fields[2:])
 
 
-def _text(value: object) -> str:
-    """What a field says, whether as text, as a number or as a list of them."""
-    if isinstance(value, list):
-        return ",".join(map(_text, cast(list[object], value)))
+def _text(value: object, depth: int = 4) -> str:
+    """What a field says, whether as text, as a number or as a list of them, or of such lists."""
+    if isinstance(value, list) and depth:
+        return ",".join(_text(item, depth - 1) for item in cast(list[object], value))
     return str(value) if isinstance(value, str | int | float) else ""
 
 

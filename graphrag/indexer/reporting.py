@@ -23,7 +23,6 @@ from graphrag.indexer.report_replies import (
     Written,
     check,
     parse,
-    parse_whole,
     schema,
     to_draft,
 )
@@ -59,15 +58,15 @@ def write(
     """One report a community, in their order.
 
     Where no usable reply was had, one joined from the records stands in, and a Failure of the
-    stage "community reports" names the community. Raises what `ChatService.ask` raises.
+    stage "community reports" names the community; so does one where the reply broke off and the
+    report is what there was. Raises what `ChatService.ask` raises.
     """
     members = {community.community.community: community for community in gather(communities, graph)}
     run = _Run(asking, settings, len(text_units), members, settings.input_tokens)
     run.join_small()
     while ready := run.ready():
         run.write(ready)
-    failures = (run.failures[number] for number in members if number in run.failures)
-    return Reported(tuple(run.reports()), tuple(failures), tuple(run.notices()))
+    return Reported(tuple(run.reports()), tuple(run.failures()), tuple(run.notices()))
 
 
 @dataclass(slots=True)
@@ -85,7 +84,9 @@ class _Run:
     parts: dict[int, list[Draft]] = field(default_factory=dict[int, list[Draft]])
     """Drafts about the parts of a community that did not fit."""
     joined: set[int] = field(default_factory=set[int])
-    failures: dict[int, Failure] = field(default_factory=dict[int, Failure])
+    reasons: dict[int, str] = field(default_factory=dict[int, str])
+    """Why a community has no report of the model's, or not a whole one."""
+    cut: int = 0
     foreign: int = 0
     unfounded: int = 0
     bare: int = 0
@@ -110,7 +111,8 @@ class _Run:
         written, missed = self._ask([job for number in numbers for job in self._jobs(number)])
         for number in numbers:
             if number in missed:
-                self._stand_in(number, missed[number])
+                self._join(number)
+                self.reasons |= {number: missed[number].reason} if missed[number].asked else {}
             elif len(written[number]) == 1:
                 (self.drafts[number],) = written[number].values()
             else:
@@ -123,8 +125,20 @@ class _Run:
             records = sorted(item.full for item in report_lines.of_records(members))
             yield to_report(members.community, content(self.drafts[number]), [how, *records])
 
+    def failures(self) -> Iterator[Failure]:
+        """What no usable or no whole reply was had for, in order."""
+        for number in self.members:
+            if number in self.reasons:
+                item = f"Community {number} ({self.drafts[number].title})"
+                yield Failure(STAGE, item, self.reasons[number])
+
     def notices(self) -> Iterator[str]:
         """What was left out, counted."""
+        if self.cut:
+            yield (
+                f"{self.cut} replies about one community were cut at llm.max_tokens, or because they repeated "
+                "themselves, and may lack findings: raise it, or lower reports.max_findings"
+            )
         if self.foreign:
             yield f"{self.foreign} citations of records that were not given were left out of community reports"
         if self.unfounded:
@@ -160,9 +174,11 @@ class _Run:
         first = True
         while calls:
             requests = [self._request(call) for call in calls]
-            answers = self.asking.ask(requests, parse_whole if first else parse, LABEL)
+            answers = self.asking.ask(requests, parse, LABEL)
             again: list[Job] = []
-            for call, answer in zip(calls, answers, strict=True):
+            for call, asked in zip(calls, answers, strict=True):
+                answer = asked if first else self._understood(call, asked)
+                self.cut += isinstance(asked, Writing) and asked.cut and len(call.jobs) == 1
                 found = {} if isinstance(answer, Unanswered) else _by_job(answer, len(call.jobs))
                 reason = answer if isinstance(answer, Unanswered) else Unanswered(LACKING)
                 for place, job in enumerate(call.jobs):
@@ -197,6 +213,13 @@ class _Run:
         messages = self.asking.prompts.render("report", max_findings=str(most), communities=call.text)
         return Request(STAGE, messages, schema(most))
 
+    def _understood(self, call: Call, answer: Writing | Unanswered) -> Writing | Unanswered:
+        """Of a reply that broke off when its one community was asked for again, what there is."""
+        if not (isinstance(answer, Unanswered) and isinstance(answer.partial, Writing)):
+            return answer
+        self.reasons[call.jobs[0].number] = answer.reason
+        return answer.partial
+
     def _draft(self, job: Job, given: Mapping[str, tuple[Reference, ...]], written: Written) -> Draft:
         checked = check(written, given, job.findings)
         self.foreign += checked.foreign
@@ -204,12 +227,6 @@ class _Run:
         self.bare += not checked.points
         points = checked.points or join(job.members, self.total, job.findings).points
         return to_draft(written, points, rank_by_share(job.members.community, self.total))
-
-    def _stand_in(self, number: int, missed: Unanswered) -> None:
-        self._join(number)
-        if missed.asked:
-            item = f"Community {number} ({self.drafts[number].title})"
-            self.failures[number] = Failure(STAGE, item, missed.reason)
 
     def _join(self, number: int) -> None:
         self.drafts[number] = join(self.members[number], self.total, self.settings.max_findings)

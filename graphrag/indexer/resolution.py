@@ -73,6 +73,11 @@ class Resolution:
     foreign: int = 0
     """Numbers in replies that belong to no pair; they count for nothing."""
 
+    def notices(self) -> tuple[str, ...]:
+        """What was left out, counted."""
+        notice = f"{self.foreign} numbers in replies belong to no pair of names and were ignored"
+        return (notice,) if self.foreign else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Name:

@@ -30,8 +30,10 @@ class Standard:
 
     @property
     def fingerprint(self) -> str:
-        """Of the model and the prompts."""
-        return content_id(self.asking.service.model, self.asking.prompts.fingerprint, str(self.resolve))
+        """Of the model, the form and length of its replies, and the prompts."""
+        llm = self.settings.llm
+        replies = f"{llm.max_tokens} {llm.structured}"
+        return content_id(self.asking.service.model, replies, self.asking.prompts.fingerprint, str(self.resolve))
 
     def draw(self, documents: Sequence[Document], text_units: Sequence[TextUnit]) -> Drawn:
         """The graph of what the model finds, names resolved and descriptions condensed."""
@@ -44,7 +46,7 @@ class Standard:
             graph.with_aliases(condensed, found.extractions, names.canonical),
             graph.claims(resolved, condensed.entities),
             (*found.failures, *names.failures, *unsummarized),
-            found.notices,
+            (*found.notices, *names.notices()),
         )
 
     def _resolve(self, extractions: Sequence[Extraction]) -> Resolution:

@@ -4,7 +4,7 @@ Descriptions are joined without a model until they pass a threshold; only then a
 them, many subjects a call. One too long for a call is condensed in parts first.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -109,17 +109,32 @@ def _condense(subjects: Sequence[Subject], asking: Asking) -> tuple[dict[str, st
 def _ask(calls: Sequence[Sequence[Subject]], asking: Asking) -> tuple[dict[Subject, str], dict[Subject, str]]:
     """The descriptions that replies hold, and why there are none of the subjects of other calls."""
     requests = [_plan(call, asking) for call in calls]
+    of_request = {request.messages: call for request, call in zip(requests, calls, strict=True)}
     instructions = Instructions("\n".join(message.content for message in _plan((), asking).messages))
-    answers = asking.ask(requests, _parse, LABEL) if requests else []
+
+    def parse(reply: Reply) -> dict[int, str]:
+        call = of_request[reply.request.messages] if reply.request else ()
+        return _own(_parse(reply), call, instructions)
+
+    answers = asking.ask(requests, parse, LABEL) if requests else []
     told: dict[Subject, str] = {}
     unanswered: dict[Subject, str] = {}
     for call, answer in zip(calls, answers, strict=True):
-        for number, subject in enumerate(call, start=1):
-            if isinstance(answer, Unanswered):
-                unanswered[subject] = answer.reason
-            elif text := instructions.without_echoes(answer.get(number, ""), fold_text(subject.text)):
-                told[subject] = text
+        if isinstance(answer, Unanswered):
+            unanswered |= dict.fromkeys(call, answer.reason)
+        else:
+            told |= {subject: answer[number] for number, subject in enumerate(call, start=1) if number in answer}
     return told, unanswered
+
+
+def _own(texts: Mapping[int, str], call: Sequence[Subject], instructions: Instructions) -> dict[int, str]:
+    """The texts about the subjects of a call, without what was copied from the instructions. A reply
+    without any is not remembered: the subjects would be left out for good."""
+    given = {number: fold_text(subject.text) for number, subject in enumerate(call, start=1)}
+    cleaned = {number: instructions.without_echoes(texts[number], given[number]) for number in given.keys() & texts}
+    if not any(cleaned.values()):
+        raise UnusableReplyError(LEFT_OUT)
+    return {number: text for number, text in cleaned.items() if text}
 
 
 def _plan(call: Sequence[Subject], asking: Asking) -> Request:

@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from graphrag import tokens
 from graphrag.indexer.asking import Asking
-from graphrag.indexer.extraction import NO_CLAIMS, OPEN_TYPES, SCHEMA
+from graphrag.indexer.extraction import NO_CLAIMS, OPEN_TYPES
+from graphrag.indexer.extraction_replies import SCHEMA
 from graphrag.indexer.grounding import ground
 from graphrag.indexer.profiling import LABEL, STAGE, Profile, harmless, introduction, usual_types, whole
 from graphrag.indexer.windows import Window
@@ -108,9 +109,7 @@ def example(window: Window, extractions: Sequence[Extraction]) -> Example | None
     )
     if len(entities) < LEAST_ENTITIES or not edges:
         return None
-    named = [
-        [one.name, one.type, _numbers(found), one.description] for found in entities.values() for _, one in found[:1]
-    ]
+    named = [[one.name, one.type, one.description] for found in entities.values() for _, one in found[:1]]
     related = [
         [one.source, one.target, _strength(edge.weight for _, edge in found), _numbers(found), one.description]
         for found in edges.values()

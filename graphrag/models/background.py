@@ -1,10 +1,14 @@
 """An event loop in a thread of its own, for callers that know of none or are inside one."""
 
 import asyncio
+import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from typing import TypeVar
+
+from graphrag.errors import ConnectionLostError
 
 T = TypeVar("T")
 
@@ -21,6 +25,7 @@ class Background:
     def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop) -> None:
         self._new_loop = new_loop
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: weakref.finalize[..., Background] | None = None
 
@@ -30,7 +35,10 @@ class Background:
         return self._loop is not None
 
     def run(self, coroutine: Coroutine[object, object, T]) -> T:
-        """What the coroutine returns or raises. If the wait is interrupted, it is cancelled."""
+        """What the coroutine returns or raises. If the wait is interrupted, it is cancelled.
+
+        Raises ConnectionLostError if another thread closes this meanwhile.
+        """
         ended = threading.Event()
 
         async def noted() -> T:
@@ -39,9 +47,14 @@ class Background:
             finally:
                 ended.set()
 
-        future = asyncio.run_coroutine_threadsafe(noted(), self._started())
+        self._after_fork()
+        # Handed over under the lock: `close` stops no loop between its being found and being used.
+        with self._lock:
+            future = asyncio.run_coroutine_threadsafe(noted(), self._started())
         try:
             return future.result()
+        except CancelledError:
+            raise ConnectionLostError("the model service was closed") from None
         except BaseException:
             if future.cancel():
                 ended.wait(_GRACE)
@@ -49,19 +62,25 @@ class Background:
 
     def close(self) -> None:
         """Cancel what runs and end the thread; the next `run` starts another."""
+        self._after_fork()
         with self._lock:
-            if self._end:
-                self._end()
-            self._loop = self._end = None
+            end, self._loop, self._end = self._end, None, None
+        if end:
+            end()
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                loop = self._loop = self._new_loop()
-                thread = threading.Thread(target=_serve, args=(loop,), name="graphrag models", daemon=True)
-                thread.start()
-                self._end = weakref.finalize(self, _stop, loop, thread)
-            return self._loop
+        if self._loop is None:
+            loop = self._loop = self._new_loop()
+            thread = threading.Thread(target=_serve, args=(loop,), name="graphrag models", daemon=True)
+            thread.start()
+            self._end = weakref.finalize(self, _stop, loop, thread)
+        return self._loop
+
+    def _after_fork(self) -> None:
+        """Threads stay behind in the process that was forked, with whatever they had locked."""
+        if self._process != os.getpid():
+            self._process, self._lock = os.getpid(), threading.Lock()
+            self._loop = self._end = None
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

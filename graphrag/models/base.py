@@ -85,8 +85,8 @@ class ChatService(Protocol):
         """What `parse` makes of the reply to each request, in their order; calls run at once.
 
         `parse` is pure and raises UnusableReplyError for a reply that should be asked for again.
-        A request without a usable reply is an Unanswered; nothing is raised for it. `label` is
-        what `progress` calls the work.
+        A request without a usable reply is an Unanswered, with the `partial` of the last such
+        error that has one; nothing is raised for it. `label` is what `progress` calls the work.
 
         Raises ModelRefusedError, ConnectionLostError or OverloadedError where no call can
         succeed, and BudgetExceededError; replies had until then are kept in the memo.

@@ -6,6 +6,7 @@ For use inside one event loop, except for `Usage`, which any thread may read and
 import asyncio
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -152,6 +153,11 @@ def prompt_tokens(request: Request) -> int:
     asked = sum(count(message.content) + _PER_MESSAGE for message in request.messages)
     schema = json.dumps(dict(request.schema.definition), ensure_ascii=False) if request.schema else ""
     return asked + count(schema)
+
+
+def heard_usage(request: Request, pieces: Sequence[str]) -> TokenUsage:
+    """About what a call took that failed after these pieces of its reply."""
+    return TokenUsage(prompt_tokens(request), count("".join(pieces)))
 
 
 def spent(request: Request, reply: Reply) -> TokenUsage:

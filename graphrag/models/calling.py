@@ -81,7 +81,7 @@ class Caller:
 
     def _succeeded(self) -> None:
         self._successes += 1
-        if self._failures:
+        if self._failures or self._limiter.probing:
             self._failures = 0
             self._limiter.recover()
 
@@ -94,7 +94,9 @@ class Caller:
         patience = min(self._patience, REFUSED_PATIENCE) if unseen else self._patience
         asked = (isinstance(error, OverloadedError) and error.retry_after) or 0.0
         if now - self._down_since >= patience or asked > patience:
-            raise _hopeless(error, now - self._down_since, asked if asked > patience else 0.0) from None
+            # Later calls find a server with all of its patience; the limiter goes on probing it.
+            self._failures, since = 0, self._down_since
+            raise _hopeless(error, now - since, asked if asked > patience else 0.0) from None
         self._limiter.fall()
         self._limiter.hold(now + asked)
         if self._seems_down():

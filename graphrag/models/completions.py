@@ -16,6 +16,10 @@ from graphrag.models.base import Watch
 PLAIN_TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n\n{% endfor %}"
 """A chat template (Jinja) for base models, which have none: the turns one after another."""
 
+MOST_LINE = 1 << 20
+"""Bytes of an event of a stream."""
+_MOST_TOKENS = 1 << 40
+"""Of one call: what a server says beyond this is nonsense, and too much for a database."""
 _LENGTH = {"length", "max_tokens"}
 _LOST = {"abort", "error", "cancelled"}
 
@@ -35,7 +39,12 @@ class ServerSaysError(Exception):
 
 def said(messages: Sequence[Message]) -> list[dict[str, str]]:
     """A conversation as JSON."""
-    return [{"role": message.role, "content": message.content} for message in messages]
+    return [{"role": message.role, "content": sendable(message.content)} for message in messages]
+
+
+def sendable(text: str) -> str:
+    """A text without half surrogate pairs, which have no UTF-8."""
+    return text.encode("utf-8", "ignore").decode("utf-8")
 
 
 class ReplyStream:
@@ -44,7 +53,9 @@ class ReplyStream:
     def __init__(self, watch: Watch) -> None:
         """`watch` hears every piece; an empty one is a sign of life (a model that reasons)."""
         self._watch = watch
-        self._rest = b""
+        self._rest = bytearray()
+        self.events = 0
+        """How many have come, comments not counted."""
         self._pieces: list[str] = []
         self._finish = ""
         self._usage: TokenUsage | None = None
@@ -53,9 +64,15 @@ class ReplyStream:
     def feed(self, data: bytes) -> bool:
         """Read what has arrived, whole events or not; true when no more is wanted.
 
-        Raises ServerSaysError and UnusableReplyError.
+        Raises ServerSaysError, UnusableReplyError and ConnectionLostError.
         """
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        if b"\n" not in data:
+            self._rest += data
+            if len(self._rest) > MOST_LINE:
+                raise ConnectionLostError("the server sends data without an end in place of a reply")
+            return False
+        *lines, rest = (bytes(self._rest) + data if self._rest else data).split(b"\n")
+        self._rest[:] = rest
         return any(line.startswith(b"data:") and self._event(line[5:]) for line in lines)
 
     def reply(self) -> Reply:
@@ -69,6 +86,7 @@ class ReplyStream:
         return Reply("".join(self._pieces), finish, self._usage or TokenUsage())
 
     def _event(self, data: bytes) -> bool:
+        self.events += 1
         text = data.strip()
         if text == b"[DONE]":
             return True
@@ -86,7 +104,7 @@ class ReplyStream:
 
     def _delta(self, choice: Mapping[str, Any]) -> bool:
         self._finish = str(choice.get("finish_reason") or self._finish)
-        delta = _mapping(choice.get("delta"))
+        delta = mapping(choice.get("delta"))
         piece = delta.get("content")
         if isinstance(piece, str) and piece:
             self._pieces.append(piece)
@@ -101,7 +119,7 @@ def whole(data: bytes, watch: Watch) -> Reply:
     choice = _first(body)
     if not choice:
         raise ServerSaysError(body)
-    message = _mapping(choice.get("message"))
+    message = mapping(choice.get("message"))
     text = str(message.get("content") or "")
     if not text:
         _check(message)
@@ -111,9 +129,9 @@ def whole(data: bytes, watch: Watch) -> Reply:
 
 def usage_of(usage: object) -> TokenUsage:
     """The tokens that a server says a call took."""
-    told = _mapping(usage)
-    cached = _mapping(told.get("prompt_tokens_details")).get("cached_tokens") or told.get("prompt_cache_hit_tokens")
-    return TokenUsage(_size(told.get("prompt_tokens")), _size(told.get("completion_tokens")), _size(cached))
+    told = mapping(usage)
+    cached = mapping(told.get("prompt_tokens_details")).get("cached_tokens") or told.get("prompt_cache_hit_tokens")
+    return TokenUsage(size(told.get("prompt_tokens")), size(told.get("completion_tokens")), size(cached))
 
 
 def with_usage(request: Request, reply: Reply) -> Reply:
@@ -126,7 +144,7 @@ def parsed(data: bytes) -> dict[str, Any]:
     """A JSON object. Raises ConnectionLostError for anything else."""
     try:
         event: object = json.loads(data.decode("utf-8", "replace"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConnectionLostError("the server sent something that is not JSON in place of a reply") from None
     if not isinstance(event, dict):
         raise ConnectionLostError("the server sent something other than a JSON object in place of a reply")
@@ -148,12 +166,14 @@ def _check(message: Mapping[str, Any]) -> None:
 
 def _first(event: Mapping[str, Any]) -> Mapping[str, Any]:
     choices = event.get("choices")
-    return _mapping(cast("list[object]", choices)[0]) if isinstance(choices, list) and choices else {}
+    return mapping(cast("list[object]", choices)[0]) if isinstance(choices, list) and choices else {}
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """The members of a JSON object; none of anything else."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _size(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+def size(value: object) -> int:
+    """A number of tokens, as a server tells it; 0 for anything else."""
+    return min(value, _MOST_TOKENS) if isinstance(value, int) and value > 0 else 0

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from graphrag.models.completions import mapping, size
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -24,30 +26,22 @@ def served(body: object) -> tuple[ServedModel, ...]:
 
 def slot_context(props: object) -> int | None:
     """Tokens a slot of llama-server holds, from GET /props."""
-    settings = _mapping(_mapping(props).get("default_generation_settings"))
-    return _size(settings.get("n_ctx"))
+    settings = mapping(mapping(props).get("default_generation_settings"))
+    return size(settings.get("n_ctx")) or None
 
 
 def loaded_context(processes: object, model: str) -> int | None:
     """Tokens a model was loaded with by Ollama, from GET /api/ps; it may know it as `model:latest`."""
-    loaded = _mapping(processes).get("models")
+    loaded = mapping(processes).get("models")
     for item in cast("list[object]", loaded) if isinstance(loaded, list) else []:
-        if str(_mapping(item).get("name")) in (model, f"{model}:latest"):
-            return _size(_mapping(item).get("context_length"))
+        if str(mapping(item).get("name")) in (model, f"{model}:latest"):
+            return size(mapping(item).get("context_length")) or None
     return None
 
 
 def _context(model: Mapping[str, object]) -> int | None:
     """vLLM and SGLang; many proxies; llama-server."""
-    for value in (model.get("max_model_len"), model.get("context_length"), _mapping(model.get("meta")).get("n_ctx")):
-        if size := _size(value):
-            return size
+    for value in (model.get("max_model_len"), model.get("context_length"), mapping(model.get("meta")).get("n_ctx")):
+        if known := size(value):
+            return known
     return None
-
-
-def _size(value: object) -> int | None:
-    return value if isinstance(value, int) and value > 0 else None
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return cast("dict[str, object]", value) if isinstance(value, dict) else {}

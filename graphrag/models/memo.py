@@ -7,6 +7,7 @@ Addresses are hashes of all that a reply depends on.
 
 import hashlib
 import json
+import os
 import sqlite3
 import time
 import zlib
@@ -101,6 +102,8 @@ class Memo:
         self._path = path
         self._lock = RLock()
         self._connection: sqlite3.Connection | None = None
+        self._process = os.getpid()
+        self._inherited: list[sqlite3.Connection] = []
 
     def get(self, origin: Origin, requests: Sequence[str]) -> dict[str, Reply]:
         """The replies to those requests, given by their keys, that are remembered; by key."""
@@ -177,6 +180,7 @@ class Memo:
 
     def close(self) -> None:
         """Let go of the file; the next call takes it up again."""
+        self._after_fork()
         with self._lock:
             if self._connection:
                 self._connection.close()
@@ -217,6 +221,7 @@ class Memo:
     @contextmanager
     def _errors(self) -> Generator[sqlite3.Connection]:
         """The connection, for one thread at a time; what SQLite raises becomes a StorageError."""
+        self._after_fork()
         with self._lock:
             try:
                 if self._connection is None:
@@ -226,6 +231,15 @@ class Memo:
                 raise StorageError(self._explain(error)) from None
             except OSError as error:
                 raise StorageError(f"cannot use the memo {self._path}: {error.strerror}") from None
+
+    def _after_fork(self) -> None:
+        """A connection to a file stays behind in the process that was forked: SQLite forbids both its use
+        and its being closed here."""
+        if self._process != os.getpid():
+            self._process, self._lock = os.getpid(), RLock()
+            if self._connection and self._path:
+                self._inherited.append(self._connection)
+                self._connection = None
 
     def _explain(self, error: Exception) -> str:
         usable = isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error)

@@ -14,6 +14,9 @@ START = re.compile(r"\{(?=\s*(?:[\"'}]|\w+\s*:))|\[(?=\s*[\"'\[{])")
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{},]', re.DOTALL)
 _CLOSER = {"{": "}", "[": "]"}
 _DECODER = json.JSONDecoder(strict=False)  # line breaks may stand in strings
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+MOST_BROKEN = 100
+"""Mending is slow: text with more malformed values than this is no reply."""
 _TAIL = 8
 """Characters: a cut inside an escape, a number or a literal is reported by json at its start."""
 
@@ -21,16 +24,25 @@ _TAIL = 8
 def values(text: str, unit: Unit) -> tuple[list[object], bool]:
     """The JSON values in a text, the outermost ones, and whether the last was closed.
 
-    Of a value that was not, whole members are kept, or whole records, as `unit` says.
+    Of a value that was not, whole members are kept, or whole records, as `unit` says. Half
+    surrogate pairs, which have no UTF-8, are left out. Reading ends after `MOST_BROKEN` values
+    that had to be mended.
     """
+    text = text.encode("utf-8", "ignore").decode("utf-8")
+    found, complete = _values(text, unit)
+    return ([_utf8(value) for value in found] if _HALF.search(text) else found), complete
+
+
+def _values(text: str, unit: Unit) -> tuple[list[object], bool]:
     found: list[object] = []
-    position = 0
+    position = broken = 0
     while start := START.search(text, position):
         try:
             value, position = _DECODER.raw_decode(text, start.start())
         except (ValueError, RecursionError) as error:
             value, end = _mend(text[start.start() :], _is_cut(error, len(text)), unit)
-            if not end:
+            broken += 1
+            if not end or broken > MOST_BROKEN:
                 return [*found, value], False
             position = start.start() + end
         found.append(value)
@@ -74,6 +86,24 @@ def _last_whole(text: str, unit: Unit) -> tuple[int, str]:
             end, depth = match.start(), len(stack)
     # What is deeper was opened after `end`: a closing bracket between would have moved it.
     return end, "".join(reversed(stack[:depth]))
+
+
+def _utf8(value: object) -> object:
+    """A value whose strings are all text; nothing if it is nested too deep."""
+    try:
+        return _joined(value)
+    except RecursionError:
+        return None
+
+
+def _joined(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+    if isinstance(value, list):
+        return [_joined(item) for item in items(cast("object", value))]
+    if isinstance(value, dict):
+        return {_joined(key): _joined(item) for key, item in mapping(cast("object", value)).items()}
+    return value
 
 
 def _loads(text: str) -> object:

@@ -7,14 +7,11 @@ runs in circles can be cut.
 
 import asyncio
 import base64
-import os
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urljoin, urlsplit
-
-from pydantic import SecretStr
 
 from graphrag.errors import (
     ConnectionLostError,
@@ -25,10 +22,12 @@ from graphrag.errors import (
     UnusableReplyError,
 )
 from graphrag.messages import Reply, Request
-from graphrag.models import completions, discovery, refusals
+from graphrag.models import completions, discovery, keys, refusals
 from graphrag.models.base import Watch
-from graphrag.models.completions import ReplyStream, ServerSaysError
+from graphrag.models.bodies import Reader
+from graphrag.models.completions import ServerSaysError
 from graphrag.models.discovery import ServedModel
+from graphrag.models.keys import OPENAI, Key
 from graphrag.models.refusals import MalformedRequestError, Server, UnknownModelError
 from graphrag.models.structured import Ladder, Level, response_format
 from graphrag.settings import LLMSettings, Settings
@@ -39,12 +38,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from openai import AsyncOpenAI
 
-OPENAI = "https://api.openai.com/v1"
 CONNECT = 30.0
 """Seconds at most until a server takes a connection."""
-WAITED = 0.0005
-GATHER = 0.05
-"""Seconds that tokens of a stream are left to gather before they are read."""
 OFFERED = 5
 """Models of the server that an error names."""
 _DROPPABLE = ("stream_options", "stream", "max_tokens", "temperature")
@@ -61,7 +56,8 @@ class OpenAIChat:
         without the SDK.
         """
         self._settings = settings
-        self._server = _Connection(settings, settings.model, settings.base_url, _key(settings.api_key), transport)
+        key = keys.choose("llm", settings.api_key, settings.base_url, settings.base_url)
+        self._server = _Connection(settings, settings.model, settings.base_url, key, transport)
         self._ladder = Ladder(settings.structured)
         self._dropped: frozenset[str] = frozenset()
 
@@ -88,7 +84,7 @@ class OpenAIChat:
             opening = partial(self._open, stack, request)
             response = await (self._ladder.climb(opening) if request.schema else opening("text"))
             with self._server.errors():
-                reply = await _read(response, watch)
+                reply = await self._server.reader.read(response, watch)
         if request.schema:
             self._ladder.heard(reply)
         return reply if reply.usage.prompt else completions.with_usage(request, reply)
@@ -155,7 +151,8 @@ class OpenAIEmbeddings:
         """
         ours, llm = settings.embedding, settings.llm
         shared = ours.base_url in ("", llm.base_url)
-        key = _key(ours.api_key, llm.api_key if shared else None)
+        given = ours.api_key or (llm.api_key if shared else None)
+        key = keys.choose("embedding", given, ours.base_url or llm.base_url, llm.base_url)
         lent = llm if shared else llm.model_copy(update={"headers": {}})
         self._settings = ours
         self._server = _Connection(lent, ours.model, ours.base_url or llm.base_url, key, transport, "embedding")
@@ -196,7 +193,10 @@ class OpenAIEmbeddings:
 
     async def _ask(self, texts: Sequence[str]) -> Mapping[str, Any]:
         # OpenAI refuses an empty text.
-        body: dict[str, object] = {"model": self._settings.model, "input": [text or " " for text in texts]}
+        body: dict[str, object] = {
+            "model": self._settings.model,
+            "input": [completions.sendable(text) or " " for text in texts],
+        }
         if self._settings.dimensions:
             body["dimensions"] = self._settings.dimensions
         while True:
@@ -204,7 +204,7 @@ class OpenAIEmbeddings:
             try:
                 async with self._server.post("embeddings", body | {"encoding_format": encoding}) as response:
                     with self._server.errors():
-                        return completions.parsed(await response.aread())
+                        return completions.parsed(await self._server.reader.whole(response))
             except MalformedRequestError as error:
                 if encoding == "float" or "encoding_format" not in error.words:
                     raise
@@ -219,7 +219,7 @@ class _Connection:
         llm: LLMSettings,
         model: str,
         base_url: str,
-        key: str,
+        key: Key,
         transport: "AsyncBaseTransport | None",
         section: str = "llm",
     ) -> None:
@@ -228,18 +228,17 @@ class _Connection:
         except ImportError:
             raise MissingDependencyError("a model behind an OpenAI-compatible server", "openai") from None
         del openai
-        variable = f"GRAPHRAG_{section.upper()}__API_KEY"
         if not model:
             raise SettingsError(f"{section}.model is empty: name the model that the server is to use")
-        if not key and not base_url:
-            raise SettingsError(
-                f"no key: set {variable} or OPENAI_API_KEY, or {section}.base_url for a server of your own"
-            )
-        self._llm, self._base_url, self._key, self._transport = llm, base_url or OPENAI, key or "none", transport
+        if not key.value and not base_url:
+            raise SettingsError(f"no key: set {key.advice}, or {section}.base_url for a server of your own")
+        self._llm, self._base_url, self._transport = llm, base_url or OPENAI, transport
+        self._key = key.value or "none"
         # Short values, such as a tenant's number, would blot out half of every message.
-        secrets = [value for value in (key, *llm.headers.values()) if len(value) > 7]
+        secrets = [value for value in (key.value, *llm.headers.values()) if len(value) > 7]
         self.url = _public(self._base_url)
-        self._server = Server(self.url, model, f"{variable} or OPENAI_API_KEY", tuple(secrets))
+        self.reader = Reader(self.url, llm.timeout)
+        self._server = Server(self.url, model, key.advice, tuple(secrets))
         self._client: AsyncOpenAI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -264,7 +263,10 @@ class _Connection:
         """What GET gives as JSON: of the API, or of the server's root if `path` starts with a slash."""
         url = urljoin(self._base_url, path) if path.startswith("/") else path
         with self.errors():
-            return await self._connected().get(url, cast_to=object)
+            try:
+                return await self._connected().get(url, cast_to=object)
+            except (ValueError, RecursionError):
+                raise ConnectionLostError(f"{self.url} sent something that is not JSON") from None
 
     @contextmanager
     def errors(self) -> Generator[None]:
@@ -280,8 +282,7 @@ class _Connection:
         except ServerSaysError as error:
             raise refusals.error(self._server, error.status, error.body, {}) from None
         except (openai.APITimeoutError, httpx2.TimeoutException):
-            waited = f"{self._llm.timeout:g} seconds (llm.timeout)"
-            raise ConnectionLostError(f"{self.url} gave no sign of life for {waited}") from None
+            raise self.reader.silence() from None
         except (openai.APIConnectionError, httpx2.TransportError) as error:
             refused = isinstance(error.__cause__, httpx2.ConnectError)
             problem = "cannot be reached; is the server running?" if refused else "lost the connection"
@@ -328,30 +329,6 @@ class _Connection:
                 ),
             )
         return self._client
-
-
-async def _read(response: "Response", watch: Watch) -> Reply:
-    """A reply, streamed or, from a server that does not stream, whole."""
-    if "text/event-stream" not in response.headers.get("content-type", ""):
-        return completions.whole(await response.aread(), watch)
-    stream = ReplyStream(watch)
-    packed = "content-encoding" in response.headers
-    clock = asyncio.get_running_loop().time
-    asked = clock()
-    async for data in response.aiter_bytes() if packed else response.aiter_raw():
-        if stream.feed(data):
-            break
-        # Where a token had to be waited for, so has the next: a read costs more than a token.
-        if clock() - asked > WAITED:
-            await asyncio.sleep(GATHER)
-        asked = clock()
-    return stream.reply()
-
-
-def _key(*given: SecretStr | None) -> str:
-    """The first key there is, that of the environment last; empty for none."""
-    keys = [key.get_secret_value() for key in given if key]
-    return next((key for key in (*keys, os.environ.get("OPENAI_API_KEY", "")) if key), "")
 
 
 def _public(url: str) -> str:

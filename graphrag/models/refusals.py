@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import cast
 
-from graphrag.errors import ContextOverflowError, ModelError, ModelRefusedError, OverloadedError
+from graphrag.errors import ContextOverflowError, ModelError, ModelRefusedError, OverloadedError, UnusableReplyError
 
 LONGEST = 200
 """Characters of a server's own words that an error repeats."""
@@ -28,9 +28,14 @@ _OVERFLOW = re.compile(
     re.IGNORECASE,
 )
 _FORM = re.compile(r"response_format|json_schema|json schema|json_object|guided|grammar|structured", re.IGNORECASE)
+_FILTER = re.compile(r"content_filter|content management|ResponsibleAI", re.IGNORECASE)
 _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing", re.IGNORECASE)
 _DURATION = re.compile(r"([\d.]+)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DATE = 64
+"""Characters of the longest moment or duration that a header may hold."""
+_READ = 10_000
+"""Characters of a server's words that are looked at."""
 _LATER = {408, 409, 425, 429}
 
 
@@ -72,16 +77,18 @@ class Server:
 
 def error(server: Server, status: int, body: object, headers: Mapping[str, str]) -> ModelError:
     """The error that a reply with a status other than 2xx amounts to. `body`: JSON or text."""
-    words = server.clean(words_of(body))
+    words = server.clean(words_of(body))[:_READ]
     said = f": {words[:LONGEST]}{'…' * (len(words) > LONGEST)}" if words else f" (status {status})"
     if status == 401:
         return ModelRefusedError(f"{server.url} refuses the key: set {server.key} to a valid one")
-    if status == 403:
+    if status == 403 and not _FILTER.search(words):
         return ModelRefusedError(f"{server.url} forbids this, check {server.key}{said}")
     if status == 404:
         return UnknownModelError(f"{server.url} does not know {server.model!r}{said}")
     if status == 413 or (status in (400, 422, 500) and _OVERFLOW.search(words)):
         return ContextOverflowError(f"the request is longer than the context of {server.model!r}{said}")
+    if status in (400, 403, 422) and _FILTER.search(words):
+        return UnusableReplyError(f"{server.url} holds the reply back, by its content filter{said}")
     if status in (400, 422) or (status in (500, 501) and _FORM.search(words)):
         return MalformedRequestError(f"{server.url} refuses the request{said}", words)
     if status == 429 and _QUOTA.search(words):
@@ -92,11 +99,18 @@ def error(server: Server, status: int, body: object, headers: Mapping[str, str])
 
 
 def words_of(body: object) -> str:
-    """What an error's body says, its code included, wherever the server puts them."""
+    """What an error's body says, its code included, wherever the server puts them; nothing if nested too deep."""
+    try:
+        return _words(body)
+    except RecursionError:
+        return ""
+
+
+def _words(body: object) -> str:
     if isinstance(body, str):
         return body
     if isinstance(body, list):
-        return "; ".join(words_of(item) for item in cast("list[object]", body))
+        return "; ".join(_words(item) for item in cast("list[object]", body))
     if not isinstance(body, dict):
         return ""
     told = cast("dict[str, object]", body)
@@ -104,7 +118,7 @@ def words_of(body: object) -> str:
     if inner is None:
         return json.dumps(told)
     if not isinstance(inner, str):
-        return words_of(inner)
+        return _words(inner)
     # `code`, `type` and `param` tell a machine what the message tells people.
     marks = [str(told[key]) for key in ("code", "type", "param") if isinstance(told.get(key), str)]
     return inner + (f" [{', '.join(marks)}]" if marks else "")
@@ -115,7 +129,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     if (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
         return milliseconds / 1000
     for name in ("retry-after", "x-ratelimit-reset", "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens"):
-        seconds = _seconds(headers.get(name, "").strip(), now or datetime.now(UTC))
+        seconds = _seconds(headers.get(name, "").strip()[:_DATE], now or datetime.now(UTC))
         if seconds is not None:
             return max(0.0, seconds)
     return None

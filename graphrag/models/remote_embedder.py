@@ -1,13 +1,22 @@
 """An `Embedder` over a server or any other asynchronous model: batched, remembered, checked."""
 
+import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from graphrag.errors import ContextOverflowError, ModelError, UnusableReplyError
+from graphrag.errors import (
+    ConnectionLostError,
+    ContextOverflowError,
+    ModelError,
+    OverloadedError,
+    UnusableReplyError,
+)
+from graphrag.messages import TokenUsage
 from graphrag.models import calling, tracing
 from graphrag.models.background import Background
+from graphrag.models.budget import StageUsage, Usage
 from graphrag.models.calling import Caller
 from graphrag.models.limits import Limiter, Place
 from graphrag.models.memo import Memo
@@ -22,6 +31,8 @@ if TYPE_CHECKING:
 NOTHING = "-"
 """What is embedded in place of an empty text, which servers refuse."""
 REQUESTS_AT_ONCE = 16
+STAGE = "embedding"
+"""What its usage goes by."""
 _SHORTEST = 16
 """Characters of a text too short to be past any context."""
 _CHARACTERS = 4
@@ -72,6 +83,7 @@ class RemoteEmbedder:
         self._settings = settings
         self._attempts = llm.attempts
         self._dimensions = settings.dimensions
+        self._usage = Usage()
         self._caller = Caller(Limiter(llm.concurrency), llm.patience, draw)
         self._background = background or Background()
 
@@ -79,6 +91,11 @@ class RemoteEmbedder:
     def name(self) -> str:
         """That of the client's model."""
         return self._client.name
+
+    @property
+    def usage(self) -> Mapping[str, StageUsage]:
+        """What was asked until now: calls of many texts each, hits by the text, and about how many tokens."""
+        return self._usage.by_stage()
 
     @property
     def at_once(self) -> int:
@@ -120,6 +137,8 @@ class RemoteEmbedder:
 
     def _look_up(self, texts: list[str]) -> "Vectors":
         vectors = self._memo.vectors(self.name, self._settings.dimensions, texts)
+        if vectors:
+            self._usage.add(STAGE, StageUsage(hits=len(vectors)))
         for vector in vectors.values():
             self._check_size(len(vector))
         missing = [text for text in texts if text not in vectors]
@@ -164,10 +183,24 @@ class RemoteEmbedder:
         raise ModelError(problem)
 
     async def _attempt(self, texts: list[str], place: Place) -> "Vectors":
+        try:
+            with tracing.call("embeddings", self.name, STAGE):
+                given = await self._client.embed(texts)
+        except (OverloadedError, ConnectionLostError, UnusableReplyError):
+            self._usage.add(STAGE, StageUsage(failed=1))
+            raise
+        tokens = sum(map(len, texts)) // _CHARACTERS
+        seconds = asyncio.get_running_loop().time() - place.started
+        self._usage.add(STAGE, StageUsage(calls=1, tokens=TokenUsage(tokens), seconds=seconds))
+        vectors = self._checked(given, texts)
+        place.answered(tokens)
+        return {text: _unit(vector) for text, vector in zip(texts, vectors, strict=True)}
+
+    def _checked(
+        self, given: "NDArray[np.float32] | Sequence[Sequence[float]]", texts: Sequence[str]
+    ) -> "NDArray[np.float32]":
         import numpy as np
 
-        with tracing.call("embeddings", self.name, "embedding"):
-            given = await self._client.embed(texts)
         vectors = _matrix(given)
         if vectors.ndim != 2 or len(vectors) != len(texts) or not vectors.size:
             raise UnusableReplyError(
@@ -178,8 +211,7 @@ class RemoteEmbedder:
             raise UnusableReplyError(
                 f"the embedding model {self.name} gives vectors that are zero or not numbers: use another"
             )
-        place.answered(sum(map(len, texts)) // _CHARACTERS)
-        return {text: _unit(vector) for text, vector in zip(texts, vectors, strict=True)}
+        return vectors
 
     def _check_size(self, size: int) -> None:
         self._dimensions = self._dimensions or size

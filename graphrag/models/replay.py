@@ -54,9 +54,14 @@ def header(name: str, parameters: Mapping[str, object]) -> str:
 
 def line(request: Request, reply: Reply) -> str:
     """The line of a recording for a reply, its end included."""
+    return line_of(request.key(), request.stage, reply)
+
+
+def line_of(key: str, stage: str, reply: Reply) -> str:
+    """The line for a reply to the request with this key."""
     usage = [reply.usage.prompt, reply.usage.completion, reply.usage.cached]
     said = {"text": reply.text, "finish": reply.finish, "usage": usage}
-    return _dump({"key": request.key(), "stage": request.stage, **said})
+    return _dump({"key": key, "stage": stage, **said})
 
 
 def _dump(value: Mapping[str, object]) -> str:

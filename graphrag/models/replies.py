@@ -48,7 +48,7 @@ def to_object(text: str) -> Parsed:
     values, complete = mending.values(text, "member")
     merged = mending.merge(values)
     if not merged and not (complete and {} in values):
-        raise _unusable(text, "a JSON object")
+        raise _unusable(text, "no JSON object")
     return Parsed(merged, complete)
 
 
@@ -63,7 +63,7 @@ def graph_reply(text: str) -> GraphReply:
     in_tuples = tuples.starts(text, start.start() if start else len(text))
     found = tuples.from_tuples(text) if in_tuples else rows.from_json(text)
     if found is None:
-        raise _unusable(text, "entities and relationships")
+        raise _unusable(text, "no entities and relationships")
     entities, relationships, claims = (tuple(found.rows[kind]) for kind in rows.KINDS)
     return GraphReply(
         cast("tuple[tuple[str, str, str, str], ...]", entities),
@@ -97,4 +97,4 @@ _SCORE = re.compile(rf"(?P<number>(?<![\w.,])-?{_NUMBER})(?:{_OF})?", re.IGNOREC
 def _unusable(text: str, wanted: str) -> UnusableReplyError:
     if not text.strip():
         return UnusableReplyError("the model's reply is empty; ask again")
-    return UnusableReplyError(f"the model's reply holds no {wanted} that can be read; ask again or check the prompt")
+    return UnusableReplyError(f"the model's reply holds {wanted} that can be read; ask again or check the prompt")

@@ -16,16 +16,24 @@ from graphrag.errors import ConnectionLostError, ContextOverflowError, Overloade
 from graphrag.messages import Reply, Request, Unanswered
 from graphrag.models import calling, reasoning, tracing
 from graphrag.models.background import Background
-from graphrag.models.base import ChatModel, Watch
-from graphrag.models.budget import Budget, Prices, Purse, StageUsage, Usage, spent
+from graphrag.models.base import ChatModel
+from graphrag.models.budget import Budget, Prices, Purse, StageUsage, Usage, heard_usage, spent
 from graphrag.models.calling import Caller, GivenUpError
 from graphrag.models.limits import Limiter, Place
 from graphrag.models.loops import LoopWatch, trim
 from graphrag.models.memo import Memo, Origin, recall
+from graphrag.models.refusals import MalformedRequestError
 from graphrag.progress import Progress
 from graphrag.settings import LLMSettings
 
 T = TypeVar("T")
+
+LONGEST_TOKEN = 16
+"""Characters of a reply for each token that it may have; a server that sends more keeps no limit."""
+SHORTEST_LIMIT = 1 << 16
+"""Characters that any reply may have."""
+REFUSED = 8
+"""Requests that a server may refuse before it has taken one: then it is not the request that is wrong."""
 
 
 class ModelService:
@@ -45,6 +53,8 @@ class ModelService:
         self._memo = memo
         self._settings = settings
         self._usage = Usage()
+        self._works = False
+        """Whether the model has answered anything: then a request it refuses is alone to blame."""
         self._origin = Origin.of(model.name, model.parameters)
         self._purse = Purse(budget or Budget(), Prices(settings.prompt_price, settings.completion_price))
         self._caller = Caller(Limiter(settings.concurrency), settings.patience, draw)
@@ -66,7 +76,8 @@ class ModelService:
         """What `parse` makes of the reply to each request; see `ChatService`.
 
         A reply is remembered as soon as `parse` accepts it. `parse` and `progress` may be called
-        from another thread.
+        from another thread. A request whose form the model refuses is unanswered if the model takes
+        others, and ends it all (ModelRefusedError) if it takes none.
         """
         planned = [replace(r, max_tokens=r.max_tokens or self._settings.max_tokens) for r in requests]
         keys = [request.key() for request in planned]
@@ -74,14 +85,25 @@ class ModelService:
         answers = _Answers[T](keys, progress, label)
         for key, value in recall(self._memo, self._origin, asked, parse).items():
             self._usage.add(asked[key].stage, StageUsage(hits=1))
+            self._works = True
             answers.add(key, value)
+        refused: list[MalformedRequestError] = []
 
         async def answer(key: str) -> None:
-            answers.add(key, await self._answer(asked[key], parse))
+            try:
+                answers.add(key, await self._answer(asked[key], parse))
+            except MalformedRequestError as error:
+                self._usage.add(asked[key].stage, StageUsage(failed=1))
+                refused.append(error)
+                if not self._works and len(refused) >= REFUSED:
+                    raise
+                answers.add(key, Unanswered(str(error)))
 
         missing = [key for key in asked if key not in answers.values]
         if missing:
             self._background.run(calling.together(map(answer, missing)))
+        if refused and not self._works:
+            raise refused[0]
         return [answers.values[key] for key in keys]
 
     def close(self) -> None:
@@ -92,43 +114,42 @@ class ModelService:
 
     async def _answer(self, request: Request, parse: Callable[[Reply], T]) -> T | Unanswered:
         """Call until `parse` accepts a reply, and remember that one."""
-        problem = ""
+        problem, understood = "", None
         for number in range(self._settings.attempts):
             try:
                 reply = await self._caller.call(partial(self._attempt, request), again=number > 0)
                 value = parse(replace(reply, request=request))
             except UnusableReplyError as error:
                 self._usage.add(request.stage, StageUsage(failed=1))
-                problem = str(error)
+                problem, understood = str(error), error.partial or understood
             except (ContextOverflowError, GivenUpError) as error:
                 return Unanswered(str(error), overflow=isinstance(error, ContextOverflowError))
             else:
                 self._memo.put(self._origin, request, reply)
                 return value
-        return Unanswered(problem)
+        return Unanswered(problem, partial=understood)
 
     async def _attempt(self, request: Request, place: Place) -> Reply:
         """One call: its reply without reasoning or loops, with what it took."""
-        watch = LoopWatch()
-
-        def hear(piece: str) -> bool:
-            place.heard()
-            return watch(piece)
-
-        reply = await self._paid(request, hear)
+        ear = _Ear(request, place)
+        reply = await self._paid(request, ear)
+        self._works = True
         seconds = asyncio.get_running_loop().time() - place.started
         place.answered(reply.usage.completion)
         self._usage.add(request.stage, StageUsage(calls=1, tokens=reply.usage, seconds=seconds))
-        text = reasoning.strip(reply.text)
+        # Half a surrogate pair, which JSON can spell, has no UTF-8: no file and no server would take it.
+        text = reasoning.strip(reply.text[: ear.limit].encode("utf-8", "ignore").decode("utf-8"))
+        if ear.length > ear.limit:
+            return replace(reply, text=text, finish="length")
         return replace(reply, text=trim(text) if reply.finish == "loop" else text)
 
-    async def _paid(self, request: Request, watch: Watch) -> Reply:
-        """One call within the budget; the reply says what it took even if the server did not."""
+    async def _paid(self, request: Request, ear: "_Ear") -> Reply:
+        """One call within the budget; what it took is known even if the server does not say, or fails."""
         reserved = await self._purse.reserve(request)
         usage = None
         try:
             with tracing.call("chat", self._model.name, request.stage) as ended:
-                reply = await self._model.chat(request, watch)
+                reply = await self._model.chat(request, ear)
                 usage = spent(request, reply)
                 ended(usage)
                 return replace(reply, usage=usage)
@@ -136,7 +157,28 @@ class ModelService:
             self._usage.add(request.stage, StageUsage(failed=1))
             raise
         finally:
+            if usage is None and ear.pieces:
+                usage = heard_usage(request, ear.pieces)
+                self._usage.add(request.stage, StageUsage(tokens=usage))
             self._purse.settle(request.stage, reserved, usage)
+
+
+class _Ear:
+    """A `Watch`: lets others start, notices loops, and a reply longer than its limit allows."""
+
+    def __init__(self, request: Request, place: Place) -> None:
+        self.limit = max(SHORTEST_LIMIT, LONGEST_TOKEN * request.max_tokens)
+        self.pieces: list[str] = []
+        self.length = 0
+        self._place = place
+        self._loops = LoopWatch()
+
+    def __call__(self, piece: str) -> bool:
+        self._place.heard()
+        self.pieces.append(piece)
+        # A sign of life counts too: a server may go on with them for ever.
+        self.length += len(piece) or 1
+        return self.length > self.limit or self._loops(piece)
 
 
 class _Answers(Generic[T]):

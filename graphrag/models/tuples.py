@@ -11,7 +11,7 @@ _SPLIT = re.compile(rf"{_DELIMITER}|(?<=[\"”])\s*(?=\d{{1,3}}(?:\.\d+)?\s*$)")
 """A strength right after a closing quotation mark lacks the delimiter before it."""
 _QUOTE = r"[\"'“”]?"
 # Without a bracket, a tag begins a record only where a line or a sentence does, not inside one.
-_BEGIN = r"(?:(?P<paren>\(\s*)|(?:(?<![^\n.!?。#])|(?<=COMPLETE\|>))[ \t]*(?:\d+\.|[-*•])?[ \t]*)"
+_BEGIN = r"(?:(?P<paren>\(\s*)|(?:(?<![^\n.!?。#])|(?<=COMPLETE\|>))[ \t]*(?:(?:\d+\.|[-*•])[ \t]*)?)"
 _TAG = r"(?P<tag>entity|relationship|relation|claim|content_keywords)"
 _OPENER = re.compile(rf"{_BEGIN}{_QUOTE}\b{_TAG}\b{_QUOTE}\s*{_DELIMITER}", re.IGNORECASE)
 _UNTAGGED = re.compile(rf"(?P<paren>\()(?P<tag>)(?=[^()\n]{{1,200}}?{_DELIMITER})")
@@ -19,6 +19,7 @@ _UNTAGGED = re.compile(rf"(?P<paren>\()(?P<tag>)(?=[^()\n]{{1,200}}?{_DELIMITER}
 _END_MARK = re.compile(r"<\|\s*COMPLETE\s*\|>|<\|COMPLETE", re.IGNORECASE)
 # What may stand on a line between two records: a heading, the numeral of a list, an opening quote.
 _BETWEEN = re.compile(r"\*\*[^\n]*\*\*:?|#+ [^\n]*|\d+\.|[-*•]|\([\"“]")
+_FRINGE = " \t\r\n#`"
 _RECORD_END = re.compile(r"\)(?=\s*##|\s*$|[^\S\n]*\n[^\S\n]*\n)")
 _SENTENCE_END = re.compile(r"[.!?。！？।؟…][\"'”’»)]*\s*$")
 _SENTENCE = re.compile(r"[.!?。！？।؟…]")
@@ -69,12 +70,10 @@ def _body(raw: str, paren: bool, closed: bool) -> str | None:
 
 
 def _without_tail(body: str) -> str:
-    while True:
-        body = body.rstrip(" \t\r\n#`")
-        rest, _, line = body.rpartition("\n")
-        if not (rest and _BETWEEN.fullmatch(line.strip())):
-            return body
-        body = rest
+    lines = body.split("\n")
+    while len(lines) > 1 and (not (line := lines[-1].rstrip(_FRINGE)) or _BETWEEN.fullmatch(line.strip())):
+        lines.pop()
+    return "\n".join(lines).rstrip(_FRINGE)
 
 
 def _record(tag: str, body: str) -> tuple[Kind, Row | None]:

@@ -152,9 +152,7 @@ def test_a_loner_joins_the_company_that_is_least_mentioned_elsewhere_in_any_orde
     def company(*units: str) -> set[str]:
         pairs = {"u1": ("Near", "Hub"), "u2": ("Far", "Away"), "u3": ("Hub", "Far")}
         loner = (ExtractedEntity("Loner", "NAME", ""),)
-        found = [
-            Extraction(u, () if u == "u3" else loner, (ExtractedRelationship(*pairs[u], "", 1.0),)) for u in units
-        ]
+        found = [Extraction(u, () if u == "u3" else loner, (ExtractedRelationship(*pairs[u], "", 1.0),)) for u in units]
         built = graph.build(found, max_descriptions=3)
         titles = {entity.id: entity.title for entity in built.entities}
         together = [{titles[id_] for id_ in c.entity_ids} for c in detect(built, CommunitySettings(resolution=2.0))]

@@ -117,6 +117,8 @@ def test_a_run_that_was_stopped_after_extraction_is_counted_to_its_end(tmp_path:
     assert (stage(found, extraction.STAGE).calls, stage(found, extraction.STAGE).exact) == (0, True)
     assert stage(found, resolution.STAGE).calls == len(done[1].asked(resolution.STAGE))
     assert stage(found, resolution.STAGE).prompt_tokens > 0
+    assert [one.stage for one in found.stages if one.exact] == [extraction.STAGE, resolution.STAGE]
+    assert stage(found, reporting.STAGE).calls == pytest.approx(len(done[1].asked(reporting.STAGE)), rel=0.5)
 
 
 def test_without_resolution_it_costs_nothing(done: tuple[Path, Built]):

@@ -15,6 +15,7 @@ from graphrag import tokens
 from graphrag.errors import ContextOverflowError, ModelError, ModelRefusedError
 from graphrag.indexer.asking import Asking
 from graphrag.indexer.extraction import NO_CLAIMS, STAGE, Extracted, extract
+from graphrag.indexer.extraction_replies import BROKEN
 from graphrag.messages import Reply, Request
 from graphrag.models.base import Watch
 from graphrag.models.dry_run import DryRun
@@ -161,11 +162,12 @@ def test_the_first_gleaned_record_and_the_last_of_each_turn_are_whole():
     ("text", "reply", "turns"),
     [
         (LONG, FIRST, 2),
-        (LONG, graph([[name, "thing", "x"] for name in ("Anna", "Bruno", "Aston", "rained")]), 1),
+        (LONG[:-570], graph([[name, "thing", "x"] for name in ("Anna", "Bruno", "Aston", "rained", "came")]), 1),
+        (LONG[:-570], graph([[name, "thing", "x"] for name in ("Anna", "Bruno", "Aston")]), 2),
         (TWO, graph(), 1),
         (TWO, FIRST, 1),
     ],
-    ids=["sparse", "rich", "short", "short and rich"],
+    ids=["sparse", "rich", "three names", "short", "short and rich"],
 )
 def test_only_sparse_replies_to_long_texts_are_gleaned(text: str, reply: str, turns: int):
     chat = saying(reply, graph())
@@ -191,6 +193,16 @@ def test_a_further_turn_that_fails_is_named_and_the_first_is_kept():
 
     assert names(found) == [["Anna", "Bruno"]]
     assert [(failure.item, len(chat.requests)) for failure in found.failures] == [("file 0, text unit 0", 3)]
+
+
+def test_a_further_turn_that_breaks_off_is_kept_and_named():
+    chat = saying(FIRST, SECOND[: SECOND.index('["Bruno","Aston"')])
+
+    found = run(chat, LONG, attempts=2)
+
+    assert sorted(names(found)[0]) == ["Anna", "Aston", "Bruno"]
+    assert [(failure.item, failure.reason) for failure in found.failures] == [("file 0, text unit 0", BROKEN)]
+    assert len(chat.requests) == 3
 
 
 def test_that_there_is_no_more_may_be_said_in_prose():
@@ -299,6 +311,34 @@ def test_of_a_half_that_is_broken_again_what_can_be_read_is_kept_and_continued()
     assert [len(request.messages) for request in chat.requests] == [2, 2, 2, 4]
     assert names(found) == [["Anna", "Bruno"], ["Clara", "Dora"]]
     assert found.failures == ()
+
+
+@pytest.mark.parametrize("gleanings", [0, 1, 2])
+def test_of_replies_that_never_come_whole_what_there_is_is_kept_and_every_text_unit_is_named(gleanings: int):
+    texts = [f"Person{n} met Friend{n}. Friend{n} met Uncle{n}." for n in range(4)]
+
+    def broken(request: Request) -> Said:
+        whole = read(request.messages[1].content)
+        return whole[: whole.rindex('["Friend')]
+
+    found = run(FakeChat(broken), *texts, attempts=2, gleanings=gleanings)
+
+    assert names(found) == [[f"Person{n}", f"Friend{n}", f"Uncle{n}"] for n in range(4)]
+    assert {edge[:2] for edge in edges(found)} >= {("Person0", "Friend0"), ("Person2", "Friend2")}
+    assert [(failure.item, failure.reason) for failure in found.failures] == [
+        (f"file {n}, text unit {n}", BROKEN) for n in range(4)
+    ]
+
+
+@pytest.mark.parametrize(("end", "turns", "failed"), [(")", 1, 0), (")\n##", 1, 0), ("", 2, 1)])
+def test_tuples_may_lack_their_end_mark_but_not_their_end(end: str, turns: int, failed: int):
+    rows = ["entity<|>Anna<|>person<|>A.", "entity<|>Bruno<|>person<|>B.", "relationship<|>Anna<|>Bruno<|>Met.<|>7"]
+    chat = FakeChat(lambda request: f"({')##('.join(rows)}{end}")
+
+    found = run(chat, TWO, attempts=turns, gleanings=0)
+
+    assert names(found) == [["Anna", "Bruno"]]
+    assert (len(chat.requests), len(found.failures)) == (turns, failed)
 
 
 def overflowing(characters: int) -> Callable[[Request], Said | None]:

@@ -13,6 +13,7 @@ from graphrag import prompts as prompts_module
 from graphrag.errors import InputError, PromptError, UnusableReplyError
 from graphrag.indexer import profiling, prompt_tuning, worked_examples
 from graphrag.indexer.asking import Asking
+from graphrag.indexer.extraction_replies import SCHEMA
 from graphrag.indexer.profiling import Options, Profile, sample
 from graphrag.indexer.prompt_tuning import Tuned, check_target, extraction_prompt, shipped, tune, write
 from graphrag.indexer.worked_examples import EXAMPLE_TOKENS, Example
@@ -241,6 +242,16 @@ def test_examples_are_in_the_form_of_the_prompt_and_hold_only_what_the_text_does
     assert json.loads(second.answer)["claims"] == []
 
 
+def test_the_rows_of_examples_have_as_many_fields_as_replies_must():
+    kinds: Any = SCHEMA.definition["properties"]
+
+    for example in tuned().examples:
+        answer = json.loads(example.answer)
+        assert answer.keys() == kinds.keys()
+        assert answer["entities"]
+        assert all(len(row) == kinds[kind]["items"]["minItems"] for kind, rows in answer.items() for row in rows)
+
+
 def test_what_is_said_of_a_name_must_stand_in_the_passages_too():
     graph = json.loads(json.dumps(GRAPH))
     graph["entities"][0][3] = "Mira Okafor is a symbol of maritime authority in every novel."
@@ -297,7 +308,7 @@ def test_two_passages_of_a_document_are_one_example_with_their_numbers():
 
     assert examples[0].passages.splitlines() == [f"[{n}] {text}" for n, text in enumerate(HARBOUR, start=1)]
     answer = json.loads(examples[0].answer)
-    assert ["Calanthe", "ship", "1,2", "The Calanthe is a ship."] in answer["entities"]
+    assert ["Calanthe", "ship", "The Calanthe is a ship."] in answer["entities"]
     assert ["Tidewater Lines", "Calanthe", "8", "1,2", "Tidewater Lines owns the Calanthe."] in answer["relationships"]
 
 

@@ -1,6 +1,7 @@
 import json
 import random
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
@@ -17,8 +18,9 @@ from graphrag.indexer import clustering, graph, report_lines, reporting
 from graphrag.indexer.asking import Asking
 from graphrag.indexer.graph import Graph
 from graphrag.indexer.method import Reported
-from graphrag.indexer.report_drafts import Draft, Point
+from graphrag.indexer.report_drafts import Draft, Point, plain
 from graphrag.indexer.report_lines import CHILD_FINDINGS
+from graphrag.indexer.report_replies import parse
 from graphrag.language import DATA_REFERENCE
 from graphrag.messages import Reply, Request, Unanswered
 from graphrag.progress import silent
@@ -77,7 +79,7 @@ class Model:
             reply = said if isinstance(said, Reply) else Reply(said)
             return parse(replace(reply, request=request))
         except UnusableReplyError as error:
-            return Unanswered(str(error))
+            return Unanswered(str(error), partial=error.partial)
 
 
 def make_graph(size: int, edges: Sequence[tuple[int, int]], text: str = LONG, units: int = 5) -> Graph:
@@ -586,7 +588,74 @@ def test_a_reply_that_breaks_off_is_asked_for_again_and_then_taken_as_far_as_it_
     assert len(model.requests) == 2
     assert model.requests[0] == model.requests[1]
     assert len(written.findings) == 2
+    assert written.title.startswith("On n00")
+    (failure,) = reported.failures
+    assert failure.item == f"Community 0 ({written.title})"
+    assert failure.reason == "the reply breaks off in the middle"
+
+
+def test_a_reply_that_breaks_off_once_leaves_no_trace():
+    built, communities = several()
+    model = Model(lambda r: reports(r) if len(parts(r)) == 1 else reports(r)[: reports(r).rindex("About")])
+
+    reported = write(communities, built, model, input_tokens=ROOM)
+
     assert not reported.failures
+    assert not reported.notices
+    assert [(r.title, len(r.findings)) for r in reported.reports] == [(r.title, 2) for r in undisturbed()]
+
+
+def test_a_lone_report_that_is_cut_at_its_limit_is_counted():
+    written, reported = one(Model(lambda r: Reply(reports(r)[: reports(r).rindex("About")], "length")))
+
+    assert len(written.findings) == 2
+    assert not reported.failures
+    assert [notice[:49] for notice in reported.notices] == ["1 replies about one community were cut at llm.max"]
+
+
+HALF = "\ud83d"
+
+
+def test_half_a_surrogate_pair_does_not_reach_a_report():
+    fields: dict[str, object] = dict.fromkeys(("title", "summary", "why"), f"It {HALF}is so.")
+    written, _ = one(Model(lambda r: reports(r, **fields, findings=[[f"{HALF}So", f"So it {HALF}is.", "E1"]])))
+
+    assert written.title == written.summary == written.rating_explanation == "It is so."
+    assert "So it is." in written.full_content
+    assert str(written).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("id_", "label"),
+    [("C1", "C1"), ("[c002]", "C2"), ("3", "C3"), ("0" * 100_000, ""), ("0" * 50_000 + "x", ""), ([["C1"]], "C1")],
+    ids=["label", "brackets", "bare", "zeros", "zeros and more", "lists"],
+)
+def test_labels_are_read_in_linear_time(id_: object, label: str):
+    started = time.process_time()
+
+    (written,) = parse(Reply(json.dumps({"reports": [{"id": id_, "title": "T", "summary": "S"}]}))).reports
+
+    assert written.label == label
+    assert time.process_time() - started < 2
+
+
+def test_nested_references_are_made_harmless_in_linear_time():
+    started = time.process_time()
+
+    text = plain("It is so. " + "[Data: " * 30_000 + "x" + "]" * 30_000)
+
+    assert text.startswith("It is so.")
+    assert DATA_REFERENCE.search(text) is None
+    assert DATA_REFERENCE.search(plain("[Da[Data:ta: Reports (7)]")) is None
+    assert time.process_time() - started < 2
+
+
+def test_lists_in_lists_in_lists_say_nothing():
+    nested = "[" * 900 + '"x"' + "]" * 900
+
+    (written,) = parse(Reply(f'{{"reports":[{{"title":"T","summary":"S","why":{nested}}}]}}')).reports
+
+    assert (written.title, written.why) == ("T", "")
 
 
 def test_a_community_without_a_reply_has_its_records_joined_and_is_named():

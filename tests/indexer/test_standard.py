@@ -112,6 +112,26 @@ def test_other_settings_of_reports_ask_for_reports_alone(built: Path):
     assert {request.stage for request in again.requests} == {reporting.STAGE}
 
 
+def test_replies_of_another_length_are_asked_for(built: Path):
+    longer = build(built, settings=configured(llm={"max_tokens": 8192}))
+
+    assert longer.summary.changed
+    assert all(longer.asked(stage) for stage in STAGES)
+    assert {request.max_tokens for request in longer.requests} == {8192}
+
+
+def test_replies_held_to_another_form_are_another_index(built: Path):
+    assert build(built, settings=configured(llm={"structured": "json"})).summary.changed
+
+
+def test_numbers_that_belong_to_no_pair_of_names_are_counted(root: Path):
+    found = build(root, model(lambda request: '{"same":[998,999]}' if request.stage == resolution.STAGE else None))
+
+    calls = len(found.asked(resolution.STAGE))
+    assert found.summary.notices == (f"{2 * calls} numbers in replies belong to no pair of names and were ignored",)
+    assert found.summary.failures == ()
+
+
 def test_a_lost_index_is_made_again_from_the_memo(built: Path, undisturbed: tuple[Path, Built]):
     shutil.rmtree(built / "output")
 
@@ -172,6 +192,27 @@ def test_what_failed_is_named_in_the_index_and_repaired_by_the_next_run(
     assert second.summary.failures == ()
     assert second.tables == undisturbed[1].tables
     assert build(root, FakeChat([])).summary.changed is False
+
+
+@pytest.mark.parametrize("stage", [extraction.STAGE, reporting.STAGE])
+def test_what_is_left_of_broken_replies_is_kept_for_this_run_alone(
+    root: Path, undisturbed: tuple[Path, Built], stage: str
+):
+    def halved(request: Request) -> Said | None:
+        whole = answer(request)
+        return whole[: int(0.6 * len(whole))] if request.stage == stage else None
+
+    first = build(root, model(halved))
+    second = build(root)
+
+    if stage == extraction.STAGE:
+        assert len(first.summary.failures) == first.summary.text_units
+        assert 0 < first.summary.relationships < undisturbed[1].summary.relationships
+    assert {(failure.stage, failure.reason) for failure in first.summary.failures} == {
+        (stage, "the reply breaks off in the middle")
+    }
+    assert second.summary.failures == ()
+    assert second.tables == undisturbed[1].tables
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,10 +32,10 @@ def described(*descriptions: str, relationship: str = "") -> Graph:
     return graphs.build([Extraction("u", entities, edges)], max_descriptions=99)
 
 
-def run(chat: FakeChat, built: Graph, attempts: int = 2, threshold: int = THRESHOLD) -> tuple[Graph, Any]:
-    service = serve(chat, llm=LLMSettings(attempts=attempts))
+def run(chat: FakeChat, built: Graph, attempts: int = 2, root: Path | None = None) -> tuple[Graph, Any]:
+    service = serve(chat, root, llm=LLMSettings(attempts=attempts))
     try:
-        return condense(built, Asking(service, PROMPTS, silent), threshold)
+        return condense(built, Asking(service, PROMPTS, silent), THRESHOLD)
     finally:
         service.close()
 
@@ -146,6 +147,40 @@ def test_what_a_reply_leaves_out_is_asked_for_alone():
     assert texts(condensed) == ["Only the first."] * 3
     assert failures == ()
     assert [len(shown(request)) for request in chat.requests] == [3, 1, 1]
+
+
+def test_what_replies_leave_out_is_had_from_the_next_run(tmp_path: Path):
+    built = described(LONG, f"{LONG}!", f"{LONG}?", LONG.upper())
+    first = FakeChat(lambda request: rows([("2", "Only n1.")] if len(shown(request)) > 2 else [("99", "Foreign.")]))
+    second = FakeChat(short)
+
+    condensed, failures = run(first, built, root=tmp_path)
+    repaired, none = run(second, built, root=tmp_path)
+
+    assert texts(condensed) == [LONG, "Only n1.", f"{LONG}?", LONG.upper()]
+    assert failures == tuple(Failure(STAGE, f"n{n}", LEFT_OUT) for n in (0, 2, 3))
+    assert [len(shown(request)) for request in first.requests] == [4, *[1] * 6]
+    assert texts(repaired) == ["Short n0.", "Only n1.", "Short n2.", "Short n3."]
+    assert (none, len(second.requests)) == ((), 3)
+
+
+def test_a_lone_subject_that_is_left_out_is_had_from_the_next_run(tmp_path: Path):
+    echo = FakeChat(lambda request: rows([("1", request.messages[0].content[:200])]))
+    second = FakeChat(short)
+
+    condensed, failures = run(echo, described(LONG), root=tmp_path)
+    repaired, none = run(second, described(LONG), root=tmp_path)
+
+    assert texts(condensed) == [LONG]
+    assert (failures, len(echo.requests)) == ((Failure(STAGE, "n0", LEFT_OUT),), 2)
+    assert (texts(repaired), none, len(second.requests)) == (["Short n0."], (), 1)
+
+
+def test_half_a_surrogate_pair_does_not_reach_a_description():
+    condensed, failures = run(FakeChat(lambda _: rows([("1", "It \ud83d was.")])), described(LONG))
+
+    assert texts(condensed) == ["It  was."]
+    assert failures == ()
 
 
 def test_numbers_that_were_not_given_count_for_nothing():

@@ -62,7 +62,7 @@ def test_closing_cancels_what_runs():
         try:
             background.run(forever())
         except BaseException as error:
-            errors.append(type(error).__name__)
+            errors.append(str(error))
 
     thread = threading.Thread(target=wait)
     thread.start()
@@ -70,7 +70,7 @@ def test_closing_cancels_what_runs():
     background.close()
     thread.join()
     assert cancelled.is_set()
-    assert errors == ["CancelledError"]
+    assert errors == ["the model service was closed"]
 
 
 def test_the_caller_s_context_is_that_of_the_coroutine():
@@ -91,3 +91,37 @@ def test_a_process_that_forgets_to_close_ends():
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+FORK = """
+import asyncio, os, signal, sys, warnings
+from pathlib import Path
+from graphrag.messages import Message, Reply, Request
+from graphrag.models.background import Background
+from graphrag.models.memo import Memo, Origin
+warnings.simplefilter("ignore", DeprecationWarning)
+background, memo, origin = Background(), Memo(Path(sys.argv[1])), Origin("m", "{}")
+
+def work(text):
+    memo.put(origin, Request("s", (Message("user", text),)), Reply(text))
+    return background.run(asyncio.sleep(0, text))
+
+work("parent")
+connection = memo._connection
+if child := os.fork():
+    assert os.waitpid(child, 0)[1] == 0
+    print(work("again"), memo.stats().replies[origin])
+else:
+    signal.alarm(20)
+    done = work("child") == "child" and memo._connection is not connection
+    memo.close()
+    background.close()
+    os._exit(not done)
+"""
+
+
+def test_a_forked_process_has_a_thread_and_a_connection_of_its_own(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, tmp_path / "memo.sqlite"], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "again 3\n", "")

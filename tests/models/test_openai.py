@@ -27,7 +27,7 @@ from graphrag.errors import (
 )
 from graphrag.messages import Message, Reply, ReplySchema, Request, TokenUsage
 from graphrag.models import refusals
-from graphrag.models.completions import ReplyStream
+from graphrag.models.completions import MOST_LINE, ReplyStream, usage_of
 from graphrag.models.openai import OpenAIChat, OpenAIEmbeddings
 from graphrag.settings import EmbeddingSettings, LLMSettings, Settings
 
@@ -116,10 +116,27 @@ def test_a_key_is_needed_for_openai_only(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(SettingsError, match=r"llm\.model is empty"):
         OpenAIChat(LLMSettings(base_url=URL))
     sent: list[str] = []
-    call(make(lambda r: (sent.append(r.headers["authorization"]), streamed())[1], api_key=None))
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
-    call(make(lambda r: (sent.append(r.headers["authorization"]), streamed())[1], api_key=None))
+    for key in ("", "sk-of-the-environment"):
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        secure = URL.replace("http:", "https:")
+        call(make(lambda r: (sent.append(r.headers["authorization"]), streamed())[1], api_key=None, base_url=secure))
     assert sent == ["Bearer none", "Bearer sk-of-the-environment"]
+
+
+def test_a_key_that_was_held_back_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+    with pytest.raises(
+        ModelRefusedError, match=r"GRAPHRAG_LLM__API_KEY \(OPENAI_API_KEY is not sent over plain http\)"
+    ):
+        call(make(lambda r: refused(401, r.headers["authorization"]), api_key=None))
+
+
+def test_half_a_character_in_a_prompt_is_not_sent():
+    sent: list[bytes] = []
+    call(make(lambda r: (sent.append(r.content), streamed())[1]), ask(text="a \ud83d"))
+    asyncio.run(embeddings(lambda r: (sent.append(r.content), vectors([1.0], [1.0]))[1]).embed(["b \ud83d", "\ud83d"]))
+    assert json.loads(sent[0])["messages"][1]["content"] == "a "
+    assert json.loads(sent[1])["input"] == ["b ", " "]
 
 
 # --- What comes back ---------------------------------------------------------------------
@@ -157,6 +174,72 @@ def test_replies_of_the_wrong_shape(body: object):
         except ModelError:
             continue
         assert reply.text == ""
+
+
+@pytest.mark.parametrize("body", [b"[" * 5000 + b"]" * 5000, b'{"choices":' + b"[" * 5000 + b"]" * 5000 + b"}"])
+def test_replies_nested_too_deep(body: bytes):
+    for response in (streamed(sse(body)), httpx2.Response(200, content=body)):
+        with pytest.raises(ConnectionLostError, match="not JSON"):
+            call(make(lambda _, response=response: response))
+    deep = body.replace(b"[", b'{"error":').replace(b"]", b"}")
+    with pytest.raises(ModelRefusedError):
+        call(make(lambda _: httpx2.Response(400, content=deep, headers={"content-type": "application/json"})))
+    known = httpx2.Response(200, content=body, headers={"content-type": "application/json"})
+    assert asyncio.run(make(lambda _: known).context()) is None
+
+
+def test_errors_nested_too_deep():
+    nested: object = "words"
+    for _ in range(2000):
+        nested = {"error": nested}
+    assert refusals.words_of(nested) == ""
+    assert refusals.words_of({"other": nested}) == ""
+
+
+def test_usage_that_no_database_takes():
+    assert usage_of({"prompt_tokens": 10**20, "completion_tokens": -1}) == TokenUsage(1 << 40, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("text/html; charset=utf-8", b"Welcome"), ("application/json", b"\n<html>"), ("text/plain", b"<!DOCTYPE html>")],
+)
+def test_a_page_is_no_reply(kind: str, content: bytes):
+    page = httpx2.Response(200, content=content, headers={"content-type": kind})
+    with pytest.raises(ModelRefusedError, match="no OpenAI-compatible server; base_url often ends in /v1"):
+        call(make(lambda _: page))
+    with pytest.raises(ModelRefusedError, match="no OpenAI-compatible server"):
+        asyncio.run(embeddings(lambda _: page).embed(["a"]))
+
+
+def test_a_stream_without_lines_is_lost():
+    stream = ReplyStream(lambda _: False)
+    with pytest.raises(ConnectionLostError, match="without an end"):
+        for _ in range(2 * MOST_LINE // 100):
+            stream.feed(b"x" * 100)
+
+
+def test_a_body_without_an_end_is_lost(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("graphrag.models.bodies.MOST", 1000)
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 100
+
+    with pytest.raises(ConnectionLostError, match="without an end"):
+        call(make(lambda _: httpx2.Response(200, content=endless())))
+
+
+@pytest.mark.parametrize(("kind", "data"), [("text/event-stream", b": ping\n\n"), ("application/json", b" ")])
+def test_bytes_that_say_nothing_are_no_sign_of_life(kind: str, data: bytes):
+    async def pings() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.01)
+            yield data
+
+    response = httpx2.Response(200, content=pings(), headers={"content-type": kind})
+    with pytest.raises(ConnectionLostError, match=r"no sign of life for 0\.1 seconds"):
+        call(make(lambda _: response, timeout=0.1))
 
 
 def test_a_cut_stream_is_lost_and_not_half_a_reply():
@@ -248,6 +331,20 @@ def test_every_status_has_its_error():
         assert late.retry_after == 3
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"code": "content_filter", "message": "The response was filtered"},
+        {"message": "… triggering Azure OpenAI's content management policy."},
+        {"message": "no", "type": "ResponsibleAIPolicyViolation"},
+    ],
+)
+def test_a_prompt_that_a_filter_holds_back(words: dict[str, str]):
+    for status in (400, 403):
+        with pytest.raises(UnusableReplyError, match="content filter"):
+            call(make(lambda _, status=status: refused(status, {"error": words})), ask(SCHEMA))
+
+
 def test_an_unknown_model_is_told_what_there_is():
     offer = {"data": [{"id": f"model-{n}"} for n in range(7)]}
 
@@ -283,6 +380,7 @@ def test_no_error_repeats_a_key(status: int):
         ({"x-ratelimit-reset-tokens": "20ms"}, 0.02),
         ({"x-ratelimit-reset": "1795305610000"}, 10),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "1s" + "1" * 1_000_000}, 1),
         ({"retry-after": "nan"}, None),
         ({}, None),
     ],

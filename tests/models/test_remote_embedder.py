@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scripted import LeapingLoop
 
 from graphrag.errors import ContextOverflowError, ModelError, OverloadedError
+from graphrag.messages import TokenUsage
 from graphrag.models.background import Background
 from graphrag.models.memo import Memo
 from graphrag.models.remote_embedder import RemoteEmbedder
@@ -161,3 +162,14 @@ def test_halves_weigh_as_much_as_they_are_long(make):
 def test_a_model_that_takes_no_text_is_refused(make):
     with pytest.raises(ModelError, match="takes no text"):
         make(Client(context=0)).embed(["a long text for so small a model"])
+
+
+def test_usage(make):
+    memo, failed = Memo(), OverloadedError("503")
+    embedder = make(Client(lambda texts, n: failed if n == 1 else [vector(text) for text in texts]), memo, batch=4)
+    embedder.embed(["four" * 4] * 2 + ["a" * 8, "b" * 8, "c" * 8, "d" * 8])
+    usage = embedder.usage["embedding"]
+    assert (usage.calls, usage.hits, usage.failed, usage.tokens) == (2, 0, 1, TokenUsage(12))
+    assert usage.seconds == pytest.approx(0.2)
+    embedder.embed(["a" * 8, "e"])
+    assert embedder.usage["embedding"].hits == 1

@@ -359,6 +359,43 @@ def test_a_score_is_within_its_range(value):
     assert score is None or 1 <= score <= 10
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":} ' * 40_000,
+        " " * 300_000 + '("entity"<|>"a"<|>"b"<|>"c")',
+        '("entity"<|>"a"<|>"b"<|>"c' + "\n* " * 100_000,
+    ],
+    ids=["malformed", "indented", "listed"],
+)
+def test_hostile_replies_are_read_fast(text):
+    started = time.process_time()
+    with contextlib.suppress(UnusableReplyError):
+        graph_reply(text)
+    with contextlib.suppress(UnusableReplyError):
+        to_object(text)
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("end", ['"]]}', '"'], ids=["whole", "cut"])
+def test_half_a_character_in_an_escape_is_left_out(end):
+    reply = graph_reply(
+        r'{"entities": [["A\ud83d", "person", "1", "x \\ud83d \ud83d\ude00\ude00"], ["B", "b", "1", "c' + end
+    )
+    assert reply.entities[0] == ("A", "person", "1", "x \\ud83d \U0001f600")
+    found = to_object("{'a': '\\ud83d \\ud83d\\ude00 \ud83d', \"k\\ud83d\": 1}")
+    assert found.data == {"a": " \U0001f600 ", "k": 1}
+
+
+@pytest.mark.parametrize("depth", [500, 2000, 50_000])
+def test_a_reply_nested_too_deep_is_unusable_at_most(depth):
+    nested = "[" * depth + '"\\ud83d"' + "]" * depth
+    for text in (nested, '{"entities": ' + nested + "}"):
+        for parse in (graph_reply, to_object):
+            with contextlib.suppress(UnusableReplyError):
+                parse(text)
+
+
 # --- Recorded replies --------------------------------------------------------------------
 
 

@@ -20,7 +20,8 @@ from graphrag.models.background import Background
 from graphrag.models.budget import Budget, StageUsage
 from graphrag.models.dry_run import DryRun
 from graphrag.models.memo import Memo, Origin
-from graphrag.models.service import ModelService
+from graphrag.models.refusals import MalformedRequestError
+from graphrag.models.service import LONGEST_TOKEN, REFUSED, SHORTEST_LIMIT, ModelService
 from graphrag.progress import silent
 from graphrag.settings import LLMSettings
 from graphrag.tokens import count
@@ -164,6 +165,35 @@ def test_a_loop_is_cut_and_trimmed(serve):
     assert replies[0].text.count("MARLEY") == 1
 
 
+def test_half_a_character_is_gone_before_parse_and_in_the_memo(serve):
+    memo = Memo()
+    for _ in range(2):
+        assert ask(serve(ScriptedModel(lambda text, n: "a \ud83d\U0001f600"), memo), ["a"]) == ["a \U0001f600"]
+    assert next(memo.replies(Origin.of("scripted", {"temperature": 0}))).reply.text == "a \U0001f600"
+
+
+@pytest.mark.parametrize("piece", ["word {} and ", ""])
+def test_a_reply_without_an_end_is_cut_as_by_its_length(serve, piece):
+    said = []
+
+    class Endless(ScriptedModel):
+        async def chat(self, request, watch):
+            said.append(pieces := [])
+            while True:
+                pieces.append(piece.format(len(pieces)))
+                if watch(pieces[-1]):
+                    return Reply("".join(pieces), "loop", TokenUsage(1, 1))
+
+    service = serve(Endless())
+    requests = [request("a", max_tokens=1), request("b", max_tokens=SHORTEST_LIMIT)]
+    limits = SHORTEST_LIMIT, LONGEST_TOKEN * SHORTEST_LIMIT
+    for reply, limit in zip(service.ask(requests, lambda reply: reply, silent, ""), limits, strict=True):
+        assert reply.finish == "length"
+        assert len(reply.text) == (limit if piece else 0)
+    for pieces, limit in zip(said, limits, strict=True):
+        assert limit < sum(len(piece) or 1 for piece in pieces) < limit + 100
+
+
 def test_replies_that_were_cut_are_for_parse_to_judge(serve):
     model = ScriptedModel(lambda text, n: Reply("cut", "length", TokenUsage(1, 1)))
     assert ask(serve(model), ["a"], lambda reply: reply.finish) == ["length"]
@@ -216,6 +246,27 @@ def test_a_refusal_ends_it_at_once(serve):
     assert len(model.asked) <= 16
 
 
+def refusing(refused):
+    """A model that takes no request with one of these texts; refusals come before replies do."""
+    return ScriptedModel(lambda text, n: MalformedRequestError("400: filtered", "") if text in refused else text)
+
+
+def test_a_request_that_a_working_model_refuses_is_unanswered(serve):
+    memo = Memo()
+    for _ in range(2):  # the second time, only the memo says that the model works
+        service = serve(refusing({"text 0", "text 1"}), memo)
+        assert ask(service, TEXTS) == [Unanswered("400: filtered")] * 2 + TEXTS[2:]
+        assert service.usage["extract"].failed == 2
+
+
+@pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1]])
+def test_a_model_that_refuses_every_request_ends_it(serve, texts):
+    model = refusing(set(TEXTS))
+    with pytest.raises(ModelRefusedError, match="400: filtered"):
+        ask(serve(model), texts)
+    assert len(model.asked) <= 2 * REFUSED
+
+
 def test_a_prompt_that_always_fails_is_given_up_while_others_succeed(serve):
     model = ScriptedModel(lambda text, n: OverloadedError("500: oops") if text == "text 1" else text, latency=0.2)
     answers = ask(serve(model, concurrency=4), [f"text {n}" for n in range(2000)])
@@ -266,6 +317,25 @@ def test_patience_ends(serve):
     assert str(caught.value).startswith(
         "http://here/v1 is failing (503); waited 100 s for it; what was answered is kept"
     )
+
+
+def test_patience_is_whole_again_after_it_ended(serve):
+    model = ScriptedModel(lambda text, n: OverloadedError("503") if text == "down" else text)
+    service = serve(model, patience=10)
+    ask(service, ["up"])
+    with pytest.raises(OverloadedError, match=r"waited 1[01] s"):
+        ask(service, ["down"])
+    model.answer = lambda text, n: OverloadedError("503") if n == 1 else text
+    assert ask(service, ["later"]) == ["later"]
+
+
+def test_a_server_that_is_back_after_patience_ended_gets_more_than_probes(serve):
+    model = ScriptedModel(lambda text, n: OverloadedError("503") if text == "down" else text, latency=0.1)
+    service = serve(model, patience=10)
+    with pytest.raises(OverloadedError):
+        ask(service, ["down"])
+    assert ask(service, TEXTS) == TEXTS
+    assert model.most_in_flight > 8
 
 
 def test_a_server_that_never_was_there_is_told_soon(serve):
@@ -356,6 +426,30 @@ def test_cost_is_limited_by_the_prices(serve):
     with pytest.raises(BudgetExceededError, match=r"of 0\.05, .* --max-cost"):
         ask(service, TEXTS)
     assert 8 <= len(model.asked) <= 11
+
+
+class Breaking(ScriptedModel):
+    """Says something, and is lost before its end."""
+
+    async def chat(self, request, watch):
+        watch("some words ")
+        watch("that cost")
+        self.asked.append("")
+        raise ConnectionLostError("lost")
+
+
+def test_what_failed_calls_said_is_counted_and_paid_for(serve):
+    service = serve(Breaking(), patience=1)
+    with pytest.raises(ConnectionLostError):
+        ask(service, ["a"])
+    usage = service.usage["extract"]
+    assert usage.failed > 1
+    assert usage.tokens.completion == usage.failed * count("some words that cost")
+    assert usage.tokens.prompt >= usage.failed * count("Extract.")
+    model = Breaking()
+    with pytest.raises(BudgetExceededError):
+        ask(serve(model, budget=Budget(max_tokens=600), patience=1e6), ["a"])
+    assert 1 < len(model.asked) < 60
 
 
 def test_what_is_remembered_costs_nothing(serve):
