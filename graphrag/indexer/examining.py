@@ -8,7 +8,8 @@ from pathlib import Path
 
 from graphrag import tokens
 from graphrag.errors import GraphRAGError, ModelError, StorageError
-from graphrag.indexer.extraction import NO_CLAIMS, OPEN_TYPES, SCHEMA
+from graphrag.indexer.extraction import NO_CLAIMS, OPEN_TYPES
+from graphrag.indexer.extraction_replies import SCHEMA
 from graphrag.messages import Message, Request
 from graphrag.models import checkup
 from graphrag.models.background import Background
