@@ -4,8 +4,8 @@ Counts are those of o200k_base, the vocabulary of OpenAI's models since GPT-4o; 
 counts differ by some per cent. Its ranks ship with the package, so nothing is downloaded.
 """
 
-import base64
 import gzip
+from binascii import a2b_base64
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ def _encoding() -> "Encoding":
     import tiktoken
 
     lines = gzip.decompress(files("graphrag").joinpath("data/o200k_base.tiktoken.gz").read_bytes()).splitlines()
-    ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines if line)}
+    ranks = {a2b_base64(token): int(rank) for token, rank in (line.split() for line in lines if line)}
     return tiktoken.Encoding(name="o200k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens={})
 
 
