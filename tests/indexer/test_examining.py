@@ -14,7 +14,7 @@ from graphrag.messages import Reply
 from graphrag.models.checkup import Check
 from graphrag.models.fake import FakeChat
 from graphrag.models.memo import Memo
-from graphrag.prompts import PLACEHOLDERS, Prompts
+from graphrag.prompts import Prompts
 from graphrag.storage.lance import LanceStore
 
 GRAPH = {
@@ -22,11 +22,6 @@ GRAPH = {
     "relationships": [["Anna Berg", "Halvorsen", "7", "1", "She discovered it."]],
     "claims": [],
 }
-
-
-@pytest.fixture(autouse=True)
-def _known_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PLACEHOLDERS, "tune_profile", frozenset({"known", "passages"}))  # type: ignore[arg-type]
 
 
 def chat() -> FakeChat:

@@ -84,11 +84,6 @@ class Scripted:
             return Unanswered(str(error))
 
 
-@pytest.fixture(autouse=True)
-def _known_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PLACEHOLDERS, "tune_profile", frozenset({"known", "passages"}))  # type: ignore[arg-type]
-
-
 def tuned(
     service: Scripted | None = None, texts: Sequence[str] = HARBOUR, options: Options = DEFAULTS, document: str = ""
 ) -> Tuned:
