@@ -48,11 +48,6 @@ class Grounded:
     dropped: int
     """Records that name something which no passage does."""
 
-    @property
-    def kept(self) -> int:
-        """Entities and relationships, counted in each passage that has them."""
-        return sum(len(found.entities) + len(found.relationships) for found in self.extractions)
-
 
 def ground(window: Window, found: GraphReply, instructions: Instructions | None = None) -> Grounded:
     """The records of a reply to these instructions, by the passages they come from.

@@ -84,7 +84,9 @@ class ChatService(Protocol):
     ) -> list[T | Unanswered]:
         """What `parse` makes of the reply to each request, in their order; calls run at once.
 
-        `parse` is pure and raises UnusableReplyError for a reply that should be asked for again.
+        `parse` is pure, finds what it parses the reply to in `reply.request`, and raises
+        UnusableReplyError for a reply that should be asked for again. A request whose form the
+        model refuses is unanswered if the model takes others.
         A request without a usable reply is an Unanswered, with the `partial` of the last such
         error that has one; nothing is raised for it. `label` is what `progress` calls the work.
 
