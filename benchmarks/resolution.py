@@ -16,8 +16,8 @@ import numpy as np
 
 from benchmarks import data
 from graphrag import tokens
+from graphrag.asking import Asking
 from graphrag.indexer import candidates, resolution
-from graphrag.indexer.asking import Asking
 from graphrag.language import fold
 from graphrag.messages import Reply
 from graphrag.models.base import Embedder

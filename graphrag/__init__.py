@@ -4,9 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from graphrag.answers import Answer, Citation, ContextItem, RetrievedUnit, Step, Usage
     from graphrag.engine import GraphRAG
     from graphrag.errors import GraphRAGError
-    from graphrag.records import Answer, Citation, ContextItem, IndexSummary, RetrievedUnit, Step, Usage
+    from graphrag.records import IndexSummary
     from graphrag.settings import Settings
 
 __all__ = [
@@ -23,11 +24,11 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
-_HOMES = {"GraphRAG": "engine", "GraphRAGError": "errors", "Settings": "settings"}
+_HOMES = {"GraphRAG": "engine", "GraphRAGError": "errors", "IndexSummary": "records", "Settings": "settings"}
 
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used, so that importing the package costs nothing."""
     if name not in __all__:
         raise AttributeError(f"module 'graphrag' has no attribute '{name}'")
-    return getattr(import_module(f"graphrag.{_HOMES.get(name, 'records')}"), name)
+    return getattr(import_module(f"graphrag.{_HOMES.get(name, 'answers')}"), name)

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from graphrag import settings as settings_module
+from graphrag.answers import Answer, Method, RetrievedUnit, Usage
 from graphrag.backends import Backends
 from graphrag.errors import IndexMismatchError, MissingDependencyError, QueryError
 from graphrag.models.base import ChatModel, ChatService, Embedder
@@ -17,7 +18,7 @@ from graphrag.models.budget import Budget
 from graphrag.models.cached import CachedEmbedder
 from graphrag.models.service import ModelService
 from graphrag.progress import Progress, silent
-from graphrag.records import Answer, Estimate, IndexSummary, Method, RetrievedUnit, StageUsage, Usage
+from graphrag.records import Estimate, IndexSummary, StageUsage
 from graphrag.settings import Settings
 from graphrag.storage.base import Build, Reader, Store
 from graphrag.storage.lance import LanceStore
@@ -173,8 +174,8 @@ class GraphRAG:
 
         Raises PromptError where a prompt there was edited and `force` is false, and as `index` does.
         """
+        from graphrag.asking import Asking
         from graphrag.indexer import prompt_tuning
-        from graphrag.indexer.asking import Asking
         from graphrag.indexer.pipeline import Pipeline
         from graphrag.indexer.profiling import Options
         from graphrag.prompts import Prompts
@@ -298,7 +299,7 @@ class GraphRAG:
         return method
 
     def _standard(self, service: ChatService, progress: Progress, resolve: bool, embedder: Embedder) -> "Standard":
-        from graphrag.indexer.asking import Asking
+        from graphrag.asking import Asking
         from graphrag.indexer.standard import Standard
         from graphrag.prompts import Prompts
 

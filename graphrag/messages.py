@@ -83,3 +83,10 @@ class Unanswered:
     partial: object | None = None
     """What was understood of an unusable reply all the same, for want of a better one: it is not
     remembered."""
+    spent: bool = False
+    """The budget of the session did not allow the call, or its time was up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Stands in a streamed reply where the model broke off and begins anew: the text so far is void."""

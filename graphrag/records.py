@@ -7,10 +7,6 @@ order, on any machine, in any run. `human_readable_id` is the position in readin
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
-
-Method = Literal["local", "global", "drift", "basic"]
-"""The query methods an answer can come from (`auto` is resolved to one of them)."""
 
 
 def content_id(*parts: str) -> str:
@@ -313,85 +309,3 @@ class Estimate:
     stages: tuple[StageEstimate, ...]
     cost: float
     """In the currency of the prices in the settings; 0 without prices."""
-
-
-# --- What a question gets ----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class RetrievedUnit:
-    """A text unit as retrieval ranks it, best first."""
-
-    text_unit_id: str
-    score: float
-    """Comparable within one result list only."""
-    text: str
-    document_id: str
-    document_title: str
-    source_id: str
-    """The document's own id in the input."""
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """Where a sentence of an answer stands: `quote` is `text[start:end]` of its text unit."""
-
-    number: int
-    document_title: str
-    document_id: str
-    source_id: str
-    text_unit_id: str
-    start: int
-    end: int
-    quote: str
-
-
-@dataclass(frozen=True, slots=True)
-class ContextItem:
-    """One thing the answer was chosen from."""
-
-    kind: Literal["text_unit", "entity", "relationship", "report", "finding"]
-    id: str
-    title: str
-    text: str
-    score: float
-    text_unit_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A node of the DRIFT hierarchy: what was asked, what was found, what it led to."""
-
-    question: str
-    answer: str
-    score: float
-    citations: tuple[int, ...] = ()
-    """Numbers of the answer's citations."""
-    children: tuple["Step", ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What an answer cost."""
-
-    model_calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to a question, whichever method gave it."""
-
-    question: str
-    method: Method
-    text: str
-    """Prose with citation marks, `[1]`, each the number of an item of `citations`."""
-    citations: tuple[Citation, ...] = ()
-    context: tuple[ContextItem, ...] = ()
-    hierarchy: Step | None = None
-    """What DRIFT asked and found; None for other methods."""
-    route: str = ""
-    """Why `auto` chose this method; empty if the caller chose it."""
-    usage: Usage = field(default_factory=Usage)

@@ -13,8 +13,8 @@ from fakes import WordEmbedder
 from models.scripted import LeapingLoop
 
 from graphrag import tokens
+from graphrag.asking import Asking
 from graphrag.indexer import extraction, reporting, resolution, summarizing
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.pipeline import Pipeline
 from graphrag.indexer.standard import Standard
 from graphrag.messages import Request

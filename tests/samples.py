@@ -8,9 +8,10 @@ from pathlib import Path
 from fakes import WordEmbedder
 
 from graphrag import GraphRAG, Settings
+from graphrag.answers import Answer, RetrievedUnit
 from graphrag.models.base import Embedder
 from graphrag.query.context import NOTHING_FOUND
-from graphrag.records import Answer, Document, RetrievedUnit, TextUnit
+from graphrag.records import Document, TextUnit
 
 INCUMBENT = Path(__file__).parents[2] / "shared" / "data" / "graphrag_index" / "christmas_carol_ms"
 """An index of A Christmas Carol that Microsoft GraphRAG made."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from samples import MILLS, TWO_HOPS, check_citations, indexed, write_rows
 
 from graphrag import Answer, GraphRAG, RetrievedUnit, Settings, engine
+from graphrag.answers import Usage
 from graphrag.errors import (
     BudgetExceededError,
     IndexMismatchError,
@@ -33,7 +34,7 @@ from graphrag.errors import (
 )
 from graphrag.indexer.pipeline import IMPORT_REPLACED
 from graphrag.models.fake import FakeChat
-from graphrag.records import Estimate, Usage
+from graphrag.records import Estimate
 from graphrag.storage.schema import TABLES, columns
 
 METHODS = ["local", "global", "drift", "basic"]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from graphrag.answers import Answer, Citation, Step
     from graphrag.progress import Progress
-    from graphrag.records import Answer, Citation, Step
 
 
 MOST_LINES = 20

@@ -13,8 +13,8 @@ from graphrag.cli.options import Common, common
 from graphrag.errors import QueryError
 
 if TYPE_CHECKING:
+    from graphrag.answers import RetrievedUnit
     from graphrag.engine import RetrievalMethod
-    from graphrag.records import RetrievedUnit
 
 
 @click.command(short_help="Rank text units, without an answer.")

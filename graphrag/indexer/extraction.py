@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from graphrag.indexer.asking import Asking
+from graphrag.asking import Asking
 from graphrag.indexer.echoes import Instructions
 from graphrag.indexer.extraction_replies import BROKEN, SCHEMA, Answered, Said, is_broken, parse, parse_further
 from graphrag.indexer.grounding import Grounded, ground, merge

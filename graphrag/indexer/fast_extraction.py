@@ -15,14 +15,7 @@ from dataclasses import dataclass
 from graphrag.indexer.key_phrases import PhraseCounts, count_phrases, find_key_phrases
 from graphrag.language import Span, fold, sentences
 from graphrag.names import WordCase, count_case, find_names
-from graphrag.records import (
-    Document,
-    ExtractedEntity,
-    ExtractedRelationship,
-    ExtractedStatement,
-    Extraction,
-    TextUnit,
-)
+from graphrag.records import Document, ExtractedEntity, ExtractedRelationship, ExtractedStatement, Extraction, TextUnit
 from graphrag.settings import ExtractionSettings
 
 NAME = "NAME"

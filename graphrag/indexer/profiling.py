@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
+from graphrag.asking import Asking
 from graphrag.errors import UnusableReplyError
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.windows import Window, group
 from graphrag.messages import Reply, ReplySchema, Request, Unanswered
 from graphrag.models.replies import to_object

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from graphrag.asking import Asking
 from graphrag.errors import InputError, PromptError
 from graphrag.indexer import profiling, worked_examples
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.profiling import Options, Profile, introduction, usual_types
 from graphrag.indexer.worked_examples import Example
 from graphrag.prompts import SUFFIX

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from graphrag.asking import Asking
 from graphrag.indexer import report_lines
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.graph import Graph
 from graphrag.indexer.method import Reported
 from graphrag.indexer.report_calls import Call, Job, pack, to_call

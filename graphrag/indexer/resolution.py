@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from graphrag.asking import Asking
 from graphrag.errors import UnusableReplyError
 from graphrag.indexer import candidates
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.candidates import Pair
 from graphrag.indexer.embedding import DESCRIPTION_CHARACTERS
 from graphrag.indexer.vetoes import FEMALE, take_apart, veto

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphrag.asking import Asking
 from graphrag.indexer import extraction, graph, reporting, resolution, summarizing
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.connecting import connect
 from graphrag.indexer.graph import Graph
 from graphrag.indexer.method import Drawn, Reported

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from graphrag import tokens
+from graphrag.asking import Asking
 from graphrag.errors import UnusableReplyError
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.echoes import Instructions
 from graphrag.indexer.graph import Graph
 from graphrag.language import fold_text, sentences

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from graphrag import tokens
-from graphrag.indexer.asking import Asking
+from graphrag.asking import Asking
 from graphrag.indexer.extraction import NO_CLAIMS, OPEN_TYPES
 from graphrag.indexer.extraction_replies import SCHEMA
 from graphrag.indexer.grounding import ground

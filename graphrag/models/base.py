@@ -1,9 +1,10 @@
 """What the package asks of a model."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from graphrag.messages import Reply, Request, Unanswered
+from graphrag.messages import Reply, Request, Restart, Unanswered
 from graphrag.progress import Progress
 
 if TYPE_CHECKING:
@@ -93,4 +94,36 @@ class ChatService(Protocol):
         Raises ModelRefusedError, ConnectionLostError or OverloadedError where no call can
         succeed, and BudgetExceededError; replies had until then are kept in the memo.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a session may still spend; None: no limit."""
+
+    calls: int | None = None
+    tokens: int | None = None
+    """Prompt and completion together."""
+    seconds: float | None = None
+
+
+class ChatSession(ChatService, Protocol):
+    """What one question asks: a `ChatService` with a budget and usage of its own.
+
+    `ask` raises no BudgetExceededError: what the budget does not allow is an Unanswered with
+    `spent`; calls in flight when the time is up are cancelled, and are that too.
+    """
+
+    def stream(self, request: Request) -> Generator[str | Restart, None, Reply | Unanswered]:
+        """A reply as it comes, without the model's reasoning; returns it whole.
+
+        A remembered reply comes in one piece. A call that fails is made again as `ask` does; if
+        some of it was out already, a Restart says so. Closing the generator cancels the call.
+        Raises as `ask` does.
+        """
+        ...
+
+    @property
+    def left(self) -> Left:
+        """What may still be spent."""
         ...

@@ -8,11 +8,11 @@ what it adds to those chosen before.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from graphrag.answers import RetrievedUnit
 from graphrag.language import FUNCTION_WORDS, search_terms
 from graphrag.models.base import Embedder
 from graphrag.query.citing import Evidence, Statement, passages
 from graphrag.ranking import diverse
-from graphrag.records import RetrievedUnit
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,7 +1,7 @@
 """Basic search: the passages that vector and full-text search agree on, in their order."""
 
+from graphrag.answers import Answer
 from graphrag.query.context import Tools, answer, unit_items
-from graphrag.records import Answer
 
 
 def search(tools: Tools, question: str) -> Answer:

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from graphrag.answers import Citation, RetrievedUnit
 from graphrag.language import sentences
 from graphrag.models.base import Embedder
-from graphrag.records import Citation, RetrievedUnit
 
 LEAST_SUPPORT = 0.4
 """Cosine similarity under which a sentence is not about what a text says."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphrag.answers import Answer, ContextItem, Method, RetrievedUnit
 from graphrag.models.base import Embedder
 from graphrag.query.answering import Answerer
 from graphrag.query.citing import Numbering, Statement
 from graphrag.query.retrieval import Retriever
-from graphrag.records import Answer, ContextItem, Method, RetrievedUnit
 from graphrag.settings import QuerySettings
 from graphrag.storage.base import Hit
 

@@ -10,13 +10,13 @@ none is followed twice.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from graphrag.answers import Answer, Step
 from graphrag.query import findings
 from graphrag.query.citing import Numbering, Statement
 from graphrag.query.context import NOTHING_FOUND, Tools, unit_items
 from graphrag.query.findings import RankedFinding
 from graphrag.query.passage_graph import strings
 from graphrag.query.retrieval import fuse, vectors_of
-from graphrag.records import Answer, Step
 from graphrag.storage.base import Hit
 
 PRIMER_FINDINGS = 3
@@ -70,7 +70,7 @@ def search(tools: Tools, question: str) -> Answer:
     text = numbering.prose(statements) or NOTHING_FOUND
     hierarchy = _step(root, numbering)
     context = (*findings.items(primer), *unit_items(units))
-    return Answer(question, "drift", text, numbering.citations(), context, hierarchy)
+    return Answer(question, "drift", text, numbering.citations(), context, hierarchy=hierarchy)
 
 
 def _primer(tools: Tools, question: str) -> tuple[_Node, list[RankedFinding]]:

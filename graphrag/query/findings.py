@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graphrag.answers import ContextItem
 from graphrag.language import DATA_REFERENCE
 from graphrag.query.citing import Statement, support
 from graphrag.query.context import Tools
 from graphrag.ranking import diverse
-from graphrag.records import ContextItem
 from graphrag.storage.base import Hit
 
 COLUMNS = ["id", "community", "title", "rank", "findings", "finding_text_unit_ids"]

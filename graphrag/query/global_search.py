@@ -5,10 +5,10 @@ findings by likeness and by the report's importance: a question about everything
 finding in particular, and then importance decides.
 """
 
+from graphrag.answers import Answer
 from graphrag.query import findings
 from graphrag.query.context import Tools, answer
 from graphrag.query.retrieval import DEPTH, fuse
-from graphrag.records import Answer
 from graphrag.storage.base import Hit
 
 REPORTS = 20

@@ -1,7 +1,7 @@
 """Local search: the passages and entities that hang together with what the question names."""
 
+from graphrag.answers import Answer
 from graphrag.query.context import Tools, answer, entity_items, unit_items
-from graphrag.records import Answer
 
 
 def search(tools: Tools, question: str) -> Answer:

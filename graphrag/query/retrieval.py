@@ -11,12 +11,12 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from graphrag.answers import RetrievedUnit
 from graphrag.language import UNSPACED, WORD, fold, without_josa
 from graphrag.models.base import Embedder
 from graphrag.names import WordCase, find_names
 from graphrag.query import passage_graph
 from graphrag.query.passage_graph import PassageGraph
-from graphrag.records import RetrievedUnit
 from graphrag.settings import LocalSettings
 from graphrag.storage.base import Hit, Reader
 

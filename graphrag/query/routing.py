@@ -6,8 +6,8 @@ knows is local, one that asks about everything is global.
 
 import re
 
+from graphrag.answers import Method
 from graphrag.query.retrieval import Retriever
-from graphrag.records import Method
 
 _WHOLE = re.compile(
     r"\b(themes?|topics?|overall|overview|summar\w+|main|major|common|general(?:ly)?|across|throughout|whole|entire|"

@@ -8,9 +8,9 @@ from extractor import PROMPTS, SMALL, Built, build, configured, model, town
 from fakes import WordEmbedder
 from samples import write_rows
 
+from graphrag.asking import Asking
 from graphrag.errors import BudgetExceededError, InputError
 from graphrag.indexer import extraction, reporting, resolution
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.estimating import STAGES, Estimating
 from graphrag.indexer.pipeline import Pipeline
 from graphrag.indexer.standard import Standard

@@ -12,8 +12,8 @@ from extractor import PASSAGE, PROMPTS, as_json, graph, model, read, serve
 from samples import documents, text_units
 
 from graphrag import tokens
+from graphrag.asking import Asking
 from graphrag.errors import ContextOverflowError, ModelError, ModelRefusedError
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.extraction import NO_CLAIMS, STAGE, Extracted, extract
 from graphrag.indexer.extraction_replies import BROKEN
 from graphrag.messages import Reply, Request

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphrag import prompts as prompts_module
+from graphrag.asking import Asking
 from graphrag.errors import InputError, PromptError, UnusableReplyError
 from graphrag.indexer import profiling, prompt_tuning, worked_examples
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.extraction_replies import SCHEMA
 from graphrag.indexer.profiling import Options, Profile, sample
 from graphrag.indexer.prompt_tuning import Tuned, check_target, extraction_prompt, shipped, tune, write

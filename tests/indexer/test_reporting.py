@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from samples import text_units
 
 from graphrag import tokens
+from graphrag.asking import Asking
 from graphrag.errors import UnusableReplyError
 from graphrag.indexer import clustering, graph, report_lines, reporting
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.graph import Graph
 from graphrag.indexer.method import Reported
 from graphrag.indexer.report_drafts import Draft, Point, plain

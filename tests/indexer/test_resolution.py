@@ -11,22 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import resolution as benchmark
+from graphrag.asking import Asking
 from graphrag.errors import UnusableReplyError
 from graphrag.indexer import candidates, graph
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.resolution import apply, cluster, collect, parse, resolve, shown
 from graphrag.indexer.vetoes import veto
 from graphrag.messages import Reply, Unanswered
 from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.progress import silent
 from graphrag.prompts import Prompts
-from graphrag.records import (
-    ExtractedClaim,
-    ExtractedEntity,
-    ExtractedRelationship,
-    ExtractedStatement,
-    Extraction,
-)
+from graphrag.records import ExtractedClaim, ExtractedEntity, ExtractedRelationship, ExtractedStatement, Extraction
 from graphrag.settings import ResolutionSettings
 
 SETTINGS = ResolutionSettings()

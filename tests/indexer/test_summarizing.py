@@ -9,8 +9,8 @@ import pytest
 from extractor import PASSAGE, PROMPTS, serve
 
 from graphrag import tokens
+from graphrag.asking import Asking
 from graphrag.indexer import graph as graphs
-from graphrag.indexer.asking import Asking
 from graphrag.indexer.graph import Graph
 from graphrag.indexer.summarizing import CALL_SUBJECTS, CALL_TOKENS, LEFT_OUT, STAGE, condense
 from graphrag.messages import Request

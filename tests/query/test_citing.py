@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import retrieved
 
+from graphrag.answers import Citation
 from graphrag.language import DATA_REFERENCE
 from graphrag.query.citing import Evidence, Numbering, Statement, locate, passages, support
-from graphrag.records import Citation
 
 SCROOGE, SNOW = retrieved("Marley was dead.\n\nScrooge\n  knew it.", "Snow fell on London. It was cold.")
 

@@ -4,9 +4,9 @@ import pytest
 from samples import TWO_HOPS, check_citations
 
 from graphrag import GraphRAG, Step
+from graphrag.answers import Answer
 from graphrag.query import drift_search
 from graphrag.query.context import Tools
-from graphrag.records import Answer
 
 
 def levels(answer: Answer) -> list[list[Step]]:
