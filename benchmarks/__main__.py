@@ -1,6 +1,7 @@
 """`make bench`: retrieval quality and speed, and indexing throughput.
 
-    python -m benchmarks [indexing] [standard] [retrieval] [replies] [resolution] [embedders]
+    python -m benchmarks [indexing] [standard] [retrieval] [replies] [resolution] [citations] [embedders]
+                         [routing] [cold]
 
 Without names, indexing and retrieval. Reads the data sets in ../shared/data and says so where
 they are absent.
@@ -8,15 +9,18 @@ they are absent.
 
 import sys
 
-from benchmarks import embedders, indexing, replies, resolution, retrieval, standard
+from benchmarks import citations, cold, embedders, indexing, replies, resolution, retrieval, routing, standard
 
 BENCHMARKS = {
+    "citations": citations.main,
     "indexing": indexing.main,
     "standard": standard.main,
     "retrieval": retrieval.main,
     "replies": replies.main,
     "resolution": resolution.main,
     "embedders": embedders.main,
+    "routing": routing.main,
+    "cold": cold.main,
 }
 
 

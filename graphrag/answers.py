@@ -130,6 +130,8 @@ class Answer:
     """Whether the collection holds an answer; if not, `text` says so."""
     hierarchy: Step | None = None
     """What DRIFT asked and found; None for other methods."""
+    stands_for: str = ""
+    """The question made to stand alone, where it was part of a conversation; it was answered."""
     route: str = ""
     """Why `auto` chose this method; empty if the caller chose it."""
     stopped: str = ""

@@ -1,11 +1,11 @@
-"""What every step that uses a model is given."""
+"""What every step of the indexer that uses a model is given."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from graphrag.messages import Reply, Request, Unanswered
-from graphrag.models.base import ChatService
+from graphrag.models.base import KeepingService
 from graphrag.progress import Progress
 from graphrag.prompts import Prompts
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 class Asking:
     """The model service, the prompts that are put to it, and who is told how far it is."""
 
-    service: ChatService
+    service: KeepingService
     prompts: Prompts
     progress: Progress
 

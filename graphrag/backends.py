@@ -31,15 +31,19 @@ class Backends:
         """What models said before."""
         return Memo(self.root / self.settings.storage.memo)
 
-    def chat_model(self) -> ChatModel:
-        """The configured chat model. Raises UnavailableError if there is none, SettingsError or
-        MissingDependencyError if it cannot be had."""
+    def chat_model(self, remembered: bool = False) -> ChatModel:
+        """The configured chat model; if `remembered`, what its server was found to do some days ago is
+        believed, else found out anew.
+
+        Raises UnavailableError if there is none, SettingsError or MissingDependencyError if it cannot be had.
+        """
         llm = self.settings.llm
         match llm.provider:
             case "openai":
                 from graphrag.models.openai import OpenAIChat
+                from graphrag.models.structured import LevelMemory
 
-                return OpenAIChat(llm)
+                return OpenAIChat(llm, levels=LevelMemory(self.memo, remembered))
             case "llamacpp":
                 from graphrag.models.llamacpp import LlamaCppChat
 
@@ -69,7 +73,9 @@ class Backends:
         llm = self.settings.llm
         if budget and budget.max_cost is not None and not (llm.prompt_price or llm.completion_price):
             raise SettingsError("--max-cost needs prices: set llm.prompt_price and llm.completion_price")
-        service = ModelService(model or self.chat_model(), self.memo(), self.settings.llm, budget or Budget())
+        service = ModelService(
+            model or self.chat_model(remembered=True), self.memo(), self.settings.llm, budget or Budget()
+        )
         try:
             yield service
         finally:

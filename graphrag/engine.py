@@ -1,8 +1,8 @@
 """The composition root: the only module that picks concrete backends, and the Python API."""
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,10 +10,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from graphrag import settings as settings_module
-from graphrag.answers import Answer, Method, RetrievedUnit, Usage
+from graphrag.answers import Answer, Event, Finished, QueryOptions, RetrievedUnit
 from graphrag.backends import Backends
 from graphrag.errors import IndexMismatchError, MissingDependencyError, QueryError
-from graphrag.models.base import ChatModel, ChatService, Embedder
+from graphrag.models.base import ChatModel, Embedder, KeepingService
 from graphrag.models.budget import Budget
 from graphrag.models.cached import CachedEmbedder
 from graphrag.models.service import ModelService
@@ -22,6 +22,7 @@ from graphrag.records import Estimate, IndexSummary, StageUsage
 from graphrag.settings import Settings
 from graphrag.storage.base import Build, Reader, Store
 from graphrag.storage.lance import LanceStore
+from graphrag.streams import alternate
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from graphrag.indexer.prompt_tuning import Tuned
     from graphrag.indexer.standard import Standard
     from graphrag.models.checkup import Check
-    from graphrag.query.context import Tools
+    from graphrag.query.chat import Chat
+    from graphrag.query.conversing import Conversation
+    from graphrag.query.engine import QueryEngine
 
 IndexMethod = Literal["auto", "standard", "fast"]
 QueryMethod = Literal["auto", "local", "global", "drift", "basic"]
@@ -71,7 +74,10 @@ class GraphRAG:
         self._given_embedder = embedder
         self._embedder: Embedder = CachedEmbedder(embedder) if embedder else self._backends.embedder()
         self._store: Store = LanceStore(self.root / self.settings.storage.uri)
-        self._opened: tuple[Build, Tools] | None = None
+        self._opened: tuple[Build, QueryEngine] | None = None
+        self._service: ModelService | None = None
+        """What questions are put to, once one was."""
+        self._lasting = ExitStack()
         self._opening = Lock()
 
     @classmethod
@@ -204,7 +210,10 @@ class GraphRAG:
         return examination.run((lambda: chat or backends.chat_model()) if configured else None)
 
     def close(self) -> None:
-        """Let go of the connections of a served embedding model; the next call takes them up again."""
+        """Let go of the connections of served models; the next call takes them up again."""
+        with self._opening:
+            self._service = None
+            self._lasting.close()
         close = getattr(self._embedder, "close", None)
         if close:
             close()
@@ -217,23 +226,73 @@ class GraphRAG:
 
     # --- Asking -------------------------------------------------------------------------
 
-    def query(self, question: str, method: QueryMethod | None = None) -> Answer:
+    def query(
+        self,
+        question: str,
+        method: QueryMethod | None = None,
+        options: QueryOptions | None = None,
+        *,
+        conversation: "Conversation | None" = None,
+    ) -> Answer:
         """Answer a question from the index, every sentence with its citation.
 
         `method` None is the one in the settings (`auto`: chosen by the question, and
-        `Answer.route` says why). Raises QueryError, IndexNotFoundError, IndexMismatchError.
+        `Answer.route` says why). In a conversation the question may refer to what was said before,
+        and its answer becomes part of it. Without a language model the answer quotes.
+        Raises QueryError, IndexNotFoundError, IndexMismatchError, and ModelError where the
+        configured model cannot be asked at all.
         """
-        started = time.monotonic()
-        tools = self._tools()
-        chosen, route = self._route(_checked(question), method or self.settings.query.method, tools)
-        answer = _methods()[chosen](tools, question)
-        return replace(answer, route=route, usage=Usage(seconds=round(time.monotonic() - started, 3)))
+        for event in self.stream(question, method, options, conversation=conversation):
+            if isinstance(event, Finished):
+                return event.answer
+        raise QueryError("the question was not answered")
 
-    async def aquery(self, question: str, method: QueryMethod | None = None) -> Answer:
+    async def aquery(
+        self,
+        question: str,
+        method: QueryMethod | None = None,
+        options: QueryOptions | None = None,
+        *,
+        conversation: "Conversation | None" = None,
+    ) -> Answer:
         """`query`, without blocking the event loop."""
-        return await asyncio.to_thread(self.query, question, method)
+        async for event in self.astream(question, method, options, conversation=conversation):
+            if isinstance(event, Finished):
+                return event.answer
+        raise QueryError("the question was not answered")
 
-    def retrieve(self, question: str, k: int = 10, method: RetrievalMethod = "local") -> list[RetrievedUnit]:
+    def stream(
+        self,
+        question: str,
+        method: QueryMethod | None = None,
+        options: QueryOptions | None = None,
+        *,
+        conversation: "Conversation | None" = None,
+    ) -> Generator[Event]:
+        """The way to an answer, event by event; the last is `Finished`. `query` is this, consumed.
+
+        Closing the generator cancels what is asked. Raises as `query` does.
+        """
+        chosen = options or QueryOptions()
+        engine = self._queries(chosen.filters)
+        how = method or self.settings.query.method
+        with self._session(chosen) as chat:
+            yield from engine.ask(question, how, chat, chosen, conversation)
+
+    def astream(
+        self,
+        question: str,
+        method: QueryMethod | None = None,
+        options: QueryOptions | None = None,
+        *,
+        conversation: "Conversation | None" = None,
+    ) -> AsyncGenerator[Event]:
+        """`stream`, without blocking the event loop."""
+        return alternate(self.stream(question, method, options, conversation=conversation))
+
+    def retrieve(
+        self, question: str, k: int = 10, method: RetrievalMethod = "local", *, filters: Sequence[str] = ()
+    ) -> list[RetrievedUnit]:
         """The k best text units for a question, best first, without an answer.
 
         `local` ranks by the graph, `basic` by hybrid search alone. Raises as `query` does.
@@ -242,14 +301,13 @@ class GraphRAG:
             raise QueryError(f"unknown retrieval method '{method}': use local or basic")
         if k < 1:
             raise QueryError(f"k must be at least 1, not {k}")
-        retriever = self._tools().retriever
-        if method == "basic":
-            return retriever.units(retriever.hybrid("text_units", _checked(question), k))
-        return retriever.units(retriever.local(_checked(question), k).text_units)
+        return self._queries(filters).retrieve(question, k, method)
 
-    async def aretrieve(self, question: str, k: int = 10, method: RetrievalMethod = "local") -> list[RetrievedUnit]:
+    async def aretrieve(
+        self, question: str, k: int = 10, method: RetrievalMethod = "local", *, filters: Sequence[str] = ()
+    ) -> list[RetrievedUnit]:
         """`retrieve`, without blocking the event loop."""
-        return await asyncio.to_thread(self.retrieve, question, k, method)
+        return await asyncio.to_thread(self.retrieve, question, k, method, filters=filters)
 
     # --- Looking inside -----------------------------------------------------------------
 
@@ -293,12 +351,12 @@ class GraphRAG:
 
     def _index_method(self, method: IndexMethod) -> Literal["standard", "fast"]:
         if method == "auto":
-            return "standard" if self._chat or self.settings.llm.provider != "none" else "fast"
+            return "standard" if self._has_model else "fast"
         if method not in ("standard", "fast"):
             raise QueryError(f"unknown indexing method '{method}': use auto, standard or fast")
         return method
 
-    def _standard(self, service: ChatService, progress: Progress, resolve: bool, embedder: Embedder) -> "Standard":
+    def _standard(self, service: KeepingService, progress: Progress, resolve: bool, embedder: Embedder) -> "Standard":
         from graphrag.asking import Asking
         from graphrag.indexer.standard import Standard
         from graphrag.prompts import Prompts
@@ -306,38 +364,44 @@ class GraphRAG:
         prompts = Prompts(self.root / self.settings.prompts.dir)
         return Standard(self.settings, Asking(service, prompts, progress), embedder, resolve)
 
-    def _route(self, question: str, method: str, tools: "Tools") -> tuple[Method, str]:
-        from graphrag.query.routing import route
-
-        if method == "auto":
-            return route(question, tools.retriever)
-        methods = _methods()
-        for name in methods:
-            if method == name:
-                return name, ""
-        raise QueryError(f"unknown query method '{method}': use auto, {', '.join(methods)}")
-
     def _reader(self) -> Reader:
         """To look inside; which model made the vectors does not matter for that."""
         return self._store.open()
 
-    def _tools(self) -> "Tools":
-        """What queries need, for the build that is published now."""
+    def _queries(self, filters: Sequence[str] = ()) -> "QueryEngine":
+        """What answers questions from the build that is published now, or from a part of it."""
         with self._opening:
             current = self._store.current()
             if self._opened is None or self._opened[0] != current:
                 reader = self._store.open()
                 self._check_model(reader.build)
-                self._opened = reader.build, self._make_tools(reader)
-            return self._opened[1]
+                self._opened = reader.build, self._make_queries(reader)
+            return self._opened[1].filtered(filters)
 
-    def _make_tools(self, reader: Reader) -> "Tools":
-        from graphrag.query.answering import ExtractiveAnswerer
-        from graphrag.query.context import Tools
-        from graphrag.query.retrieval import Retriever
+    def _make_queries(self, reader: Reader) -> "QueryEngine":
+        from graphrag.query.engine import QueryEngine
 
-        retriever = Retriever(reader, self._embedder, self.settings.query.local)
-        return Tools(retriever, ExtractiveAnswerer(self._embedder), self._embedder, self.settings.query)
+        return QueryEngine(reader, self._embedder, self.settings.query)
+
+    @contextmanager
+    def _session(self, options: QueryOptions) -> "Generator[Chat | None]":
+        """The way to the chat model for one question; None where there is no model."""
+        from graphrag.prompts import Prompts
+        from graphrag.query.chat import Chat
+
+        if not self._has_model:
+            yield None
+            return
+        with self._opening:
+            if self._service is None:
+                self._service = self._lasting.enter_context(self._backends.chat_service(self._chat))
+        budget = Budget(max_tokens=options.max_tokens, max_calls=options.max_calls, seconds=options.timeout)
+        with self._service.session(budget) as session:
+            yield Chat(session, Prompts(self.root / self.settings.prompts.dir))
+
+    @property
+    def _has_model(self) -> bool:
+        return self._chat is not None or self.settings.llm.provider != "none"
 
     def _check_model(self, build: Build) -> None:
         model = self._embedder
@@ -363,20 +427,3 @@ def _used(service: ModelService) -> tuple[StageUsage, ...]:
         )
         for stage, used in service.usage.items()
     )
-
-
-def _checked(question: str) -> str:
-    if not question.strip():
-        raise QueryError("the question is empty")
-    return question
-
-
-def _methods() -> "Mapping[Method, Callable[[Tools, str], Answer]]":
-    from graphrag.query import basic, drift_search, global_search, local_search
-
-    return {
-        "local": local_search.search,
-        "global": global_search.search,
-        "drift": drift_search.search,
-        "basic": basic.search,
-    }

@@ -138,27 +138,48 @@ class LocalSettings(Section):
     facts: int = Field(default=3, ge=0, description="nearest facts that seed the walk")
     damping: float = Field(default=0.5, gt=0, lt=1)
     passage_weight: float = Field(default=0.1, ge=0, description="what the best passage of a hybrid search seeds")
-    k: int = Field(default=10, ge=1, description="text units in the context")
+    k: int = Field(default=10, ge=1, description="text units in the context of an extractive answer")
+    context_tokens: int = Field(default=6000, ge=256, description="tokens of the context that a model reads")
+    reports: float = Field(default=0.1, ge=0, le=1, description="the most of it that reports may fill")
+    entities: float = Field(default=0.1, ge=0, le=1, description="the same of entities")
+    relationships: float = Field(default=0.1, ge=0, le=1, description="of relationships")
+    claims: float = Field(default=0.05, ge=0, le=1, description="and of claims; passages may fill all of it")
 
 
 class GlobalSettings(Section):
     """Global search: findings of community reports over the whole collection."""
 
-    k: int = Field(default=20, ge=1, description="findings in the context")
+    mode: Literal["light", "dynamic", "static"] = Field(
+        default="light", description="reports that are read: the best for `tokens`, those a model follows, all of a level"
+    )
+    k: int = Field(default=20, ge=1, description="findings in the context of an extractive answer")
+    tokens: int = Field(default=12000, ge=3000, description="light: tokens of all prompts for one question")
+    batch_tokens: int = Field(default=4000, ge=256, description="tokens of reports that one call reads")
+    reduce_tokens: int = Field(default=6000, ge=256, description="tokens of what the final answer is made of")
+    relevance: float = Field(default=2.0, ge=0, le=5, description="dynamic: the rating from which a report is followed")
 
 
 class DriftSettings(Section):
     """DRIFT search: report primer, follow-ups, hierarchy."""
 
-    reports: int = Field(default=5, ge=1, description="community reports in the primer")
-    follow_ups: int = Field(default=4, ge=1, description="follow-ups a round")
-    rounds: int = Field(default=2, ge=0)
+    reports: int = Field(default=9, ge=1, description="community reports in the primer")
+    folds: int = Field(default=3, ge=1, description="calls that read them, at once")
+    fold_tokens: int = Field(default=2500, ge=256, description="tokens of reports that one of them reads")
+    follow_ups: int = Field(default=4, ge=1, description="follow-up questions answered at once")
+    depth: int = Field(default=2, ge=0, description="follow-ups of follow-ups")
+    step_tokens: int = Field(default=4000, ge=256, description="tokens of the context of a follow-up")
+    reduce_tokens: int = Field(default=6000, ge=256, description="tokens of what the final answer is made of")
+    max_calls: int = Field(default=15, ge=1, description="calls for one question, whatever else there is to ask")
+    max_tokens: int = Field(default=60000, ge=1000, description="prompt tokens for one question")
+    gain: float = Field(default=0.1, ge=0, description="new supported claims per 1,000 tokens that a round must bring")
+    equal_weights: bool = Field(default=False, description="weigh all intermediate answers alike")
 
 
 class BasicSettings(Section):
     """Basic search: hybrid passages."""
 
-    k: int = Field(default=10, ge=1, description="text units in the context")
+    k: int = Field(default=10, ge=1, description="text units in the context of an extractive answer")
+    context_tokens: int = Field(default=6000, ge=256, description="tokens of the context that a model reads")
 
 
 class QuerySettings(Section):
@@ -166,6 +187,7 @@ class QuerySettings(Section):
 
     method: Literal["auto", "local", "global", "drift", "basic"] = "auto"
     sentences: int = Field(default=5, ge=1, description="sentences of an extractive answer")
+    answer_tokens: int = Field(default=1500, ge=64, description="longest answer of a model, in tokens")
     local: LocalSettings = LocalSettings()
     global_: GlobalSettings = Field(default=GlobalSettings(), alias="global")
     drift: DriftSettings = DriftSettings()

@@ -3,7 +3,7 @@ run without one. And a way to run such builds in which waiting takes no time."""
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from graphrag.asking import Asking
 from graphrag.indexer import extraction, reporting, resolution, summarizing
 from graphrag.indexer.pipeline import Pipeline
 from graphrag.indexer.standard import Standard
-from graphrag.messages import Request
+from graphrag.messages import Reply, Request
 from graphrag.models.background import Background
 from graphrag.models.base import ChatModel, Embedder
 from graphrag.models.budget import Budget, StageUsage
@@ -115,6 +115,16 @@ def _report(text: str) -> dict[str, object]:
         "why": "It is so.",
         "findings": findings,
     }
+
+
+class Forgetful:
+    """What a `KeepingService` has beside `ask`, of one that keeps nothing."""
+
+    def recall(self, requests: Sequence[Request], parse: Callable[[Reply], Any]) -> list[Any]:
+        return [None for _ in requests]
+
+    def remember(self, replies: Sequence[tuple[Request, str]]) -> None:
+        pass
 
 
 class Built:

@@ -10,7 +10,7 @@ from fakes import WordEmbedder
 from graphrag import GraphRAG, Settings
 from graphrag.answers import Answer, RetrievedUnit
 from graphrag.models.base import Embedder
-from graphrag.query.context import NOTHING_FOUND
+from graphrag.query.answering import NOTHING_FOUND
 from graphrag.records import Document, TextUnit
 
 INCUMBENT = Path(__file__).parents[2] / "shared" / "data" / "graphrag_index" / "christmas_carol_ms"

@@ -1,6 +1,12 @@
 """Which model the settings mean."""
 
+import asyncio
 import json
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +15,12 @@ from models.scripted import request
 
 from graphrag.backends import Backends
 from graphrag.errors import MissingDependencyError, SettingsError, UnavailableError
+from graphrag.messages import ReplySchema
 from graphrag.models import replay
 from graphrag.models.base import ChatModel
 from graphrag.models.budget import Budget
 from graphrag.models.fake import FakeChat
+from graphrag.models.measuring import measure
 from graphrag.models.memo import Memo, Origin
 from graphrag.models.openai import OpenAIChat
 from graphrag.models.remote_embedder import RemoteEmbedder
@@ -74,6 +82,53 @@ def test_the_service_uses_the_memo_of_the_folder_and_the_budget(tmp_path: Path):
     memo = Memo(tmp_path / "deep" / "memo.sqlite")
     assert list(memo.stats().replies) == [Origin.of(chat.name, chat.parameters)]
     memo.close()
+
+
+@pytest.mark.enable_socket
+def test_what_a_server_can_do_is_found_out_once_for_all_services_and_anew_for_a_bare_model(tmp_path: Path):
+    forms: list[str] = []
+    with plain_text_server(forms) as url:
+        found = backends(tmp_path, llm={"provider": "openai", "model": "m", "base_url": url})
+        for question in ("Is it?", "Was it?"):
+            with found.chat_service() as service:
+                asked = replace(request(question), schema=ReplySchema("form", {"type": "object"}))
+                assert service.ask([asked], lambda reply: reply.text, silent, "") == ["yes"]
+            forms.append("")
+        asyncio.run(measure(found.chat_model(), [asked]))
+    assert " ".join(forms).split("  ") == ["json_schema json_object text", "text", "text json_schema json_object text"]
+
+
+@contextmanager
+def plain_text_server(forms: list[str]) -> Generator[str]:
+    """Says yes, and refuses to see to a form; writes down which it was asked for."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            forms.append(asked.get("response_format", {"type": "text"})["type"])
+            choice = {"message": {"content": "yes"}, "finish_reason": "stop"}
+            told = {"choices": [choice]} if forms[-1] == "text" else {"error": {"message": "no response_format"}}
+            body = json.dumps(told).encode()
+            self.send_response(200 if forms[-1] == "text" else 400)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self):
+            self.send_error(404)
+
+        def log_message(self, *_: object): ...  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_the_service_is_closed_after_an_error_too(tmp_path: Path):

@@ -4,6 +4,7 @@ Only click is imported here and in the command modules; everything else when a c
 that `graphrag --help` answers at once.
 """
 
+import os
 import sys
 import traceback
 
@@ -11,16 +12,16 @@ import click
 
 from graphrag import __version__
 from graphrag.cli.cache import cache
+from graphrag.cli.chat import chat
 from graphrag.cli.doctor import doctor
 from graphrag.cli.export import export
 from graphrag.cli.import_ import import_
 from graphrag.cli.index import index
 from graphrag.cli.init import init
-from graphrag.cli.output import note
+from graphrag.cli.output import INTERRUPTED, explain, note
 from graphrag.cli.prompt_tune import prompt_tune
 from graphrag.cli.query import query
 from graphrag.cli.retrieve import retrieve
-from graphrag.errors import GraphRAGError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -29,13 +30,13 @@ def cli() -> None:
     """Ask a pile of documents the questions that no single passage answers."""
 
 
-for command in (init, index, query, retrieve, export, import_, cache, doctor, prompt_tune):
+for command in (init, index, query, chat, retrieve, export, import_, cache, doctor, prompt_tune):
     cli.add_command(command)
 
 
 def main() -> None:
     """Run the command line. One line on stderr and exit code 1 for whatever goes wrong, 2 if the
-    command itself is wrong."""
+    command itself is wrong, 130 if it was interrupted."""
     debug = "--debug" in sys.argv
     try:
         cli(standalone_mode=False)
@@ -47,13 +48,13 @@ def main() -> None:
         hint = f" Try '{context.command_path} --help'." if context else ""
         _fail(error.format_message() + hint, debug, error.exit_code)
     except click.Abort:
-        _fail("interrupted", debug)
-    except GraphRAGError as error:
-        _fail(str(error), debug)
-    except OSError as error:
-        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", debug)
+        _fail("interrupted", debug, INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read this has enough; Python would fail once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except Exception as error:  # the last line before the user: nothing above it may be swallowed
-        _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", debug)
+        _fail(explain(error), debug)
 
 
 def _fail(message: str, debug: bool, exit_code: int = 1) -> None:

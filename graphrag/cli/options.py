@@ -1,4 +1,4 @@
-"""The options that every command takes."""
+"""The options that several commands take, or all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +9,14 @@ from typing import Concatenate, ParamSpec
 import click
 
 P = ParamSpec("P")
+
+filters = click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="CONDITION",
+    help="Only documents that meet it: author=Doyle, date>=1890, title~mill. Several: all of them.",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What commands print: tables and answers for people, JSON for programs, progress for both."""
+"""What commands print: tables for people, JSON for programs, progress and errors for both."""
 
 import json
 import re
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graphrag.errors import GraphRAGError
+
 if TYPE_CHECKING:
-    from graphrag.answers import Answer, Citation, Step
     from graphrag.progress import Progress
 
-
 MOST_LINES = 20
+INTERRUPTED = 130
+"""The exit code of what Ctrl-C ended."""
 # C0 but for tab and line feed, DEL, C1, and what turns the direction of writing round.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -73,48 +75,15 @@ def print_some(lines: Sequence[str]) -> None:
         note(f"… and {len(lines) - MOST_LINES} more (--json has them all)")
 
 
-def print_answer(answer: "Answer", verbose: bool) -> None:
-    """The answer, its sources, and for DRIFT the hierarchy behind it."""
-    from rich.console import Console
-    from rich.text import Text
-
-    # In a pipe every sentence is one line, however long.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 1_000_000)
-    if answer.route:
-        note(f"Method {answer.method}: {answer.route}.")
-    console.print(Text(visible(answer.text)))
-    cited = {citation.number: citation for citation in answer.citations}
-    if cited:
-        console.print(Text("\nSources", style="bold"))
-    for citation in cited.values():
-        console.print(Text.assemble((f"[{citation.number}] ", "bold cyan"), _source(citation)))
-    if answer.hierarchy:
-        console.print(Text("\nWhat was asked and found", style="bold"))
-        console.print(_tree(answer.hierarchy))
-    if verbose:
-        note(f"{len(answer.context)} context items, {answer.usage.seconds:.2f} s")
-
-
-def _source(citation: "Citation") -> str:
-    quote = " ".join(citation.quote.split())
-    return visible(f"{citation.document_title}, text unit {citation.text_unit_id[:8]}: “{quote}”")
-
-
-def _tree(step: "Step") -> Any:
-    from rich.text import Text
-    from rich.tree import Tree
-
-    def label(step: "Step") -> Text:
-        marks = "".join(f" [{mark}]" for mark in step.citations)
-        question, found = visible(step.question), visible(step.answer)
-        return Text.assemble((question, "bold"), f"\n{found}{marks} ", (f"({step.score:.2f})", "dim"))
-
-    def grow(tree: Tree, step: "Step") -> Tree:
-        for child in step.children:
-            grow(tree.add(label(child)), child)
-        return tree
-
-    return grow(Tree(label(step)), step)
+def explain(error: Exception) -> str:
+    """One line for the user on what went wrong."""
+    if isinstance(error, GraphRAGError):
+        message = str(error)
+    elif isinstance(error, OSError):
+        message = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    else:
+        message = f"unexpected {type(error).__name__}: {error} (--debug shows where)"
+    return " ".join(message.split())
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from graphrag.cli import output
-from graphrag.cli.options import Common, common
+from graphrag.cli.options import Common, common, filters
 from graphrag.errors import QueryError
 
 if TYPE_CHECKING:
@@ -34,12 +34,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="local ranks by the graph, basic by hybrid search alone.",
 )
+@filters
 def retrieve(
     options: Common,
     question: str | None,
     questions: Path | None,
     k: int,
     method: "RetrievalMethod",
+    filters: tuple[str, ...],
 ) -> None:
     """Rank the text units for QUESTION, or for every question of a file."""
     from graphrag.engine import GraphRAG
@@ -49,10 +51,10 @@ def retrieve(
     rag = GraphRAG(options.root)
     if questions is not None:
         for id_, text in list(_read(questions)):
-            results = [asdict(unit) for unit in rag.retrieve(text, k, method)]
+            results = [asdict(unit) for unit in rag.retrieve(text, k, method, filters=filters)]
             output.print_json({"id": id_, "question": text, "results": results})
         return
-    found = rag.retrieve(question or "", k, method)
+    found = rag.retrieve(question or "", k, method, filters=filters)
     if options.as_json:
         output.print_json({"question": question, "results": [asdict(unit) for unit in found]})
     else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from graphrag.indexer.graph import Graph
-from graphrag.records import Claim, Community, Document, Failure, Report, TextUnit
+from graphrag.records import Claim, Community, Document, Entity, Failure, Report, TextUnit
 from graphrag.storage.schema import Searchable
 
 
@@ -26,6 +26,8 @@ class Reported:
     reports: tuple[Report, ...]
     failures: tuple[Failure, ...] = ()
     notices: tuple[str, ...] = ()
+    entities: tuple[Entity, ...] | None = None
+    """Those of the graph with their descriptions condensed, where the method does so."""
 
 
 class Method(Protocol):

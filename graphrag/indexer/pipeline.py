@@ -100,7 +100,7 @@ class Pipeline:
         index = Index(
             documents=tuple(documents),
             text_units=tuple(linked),
-            entities=built.entities,
+            entities=built.entities if reported.entities is None else reported.entities,
             relationships=built.relationships,
             facts=built.facts,
             communities=tuple(communities),

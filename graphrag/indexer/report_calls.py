@@ -1,13 +1,12 @@
 """Which communities a call writes about, and what it reads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from zlib import crc32
 
 from graphrag.indexer.report_drafts import Members, Reference
 from graphrag.indexer.report_lines import Line, size
 from graphrag.indexer.report_replies import MOST_REPORTS
-from graphrag.indexer.windows import CUT_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +41,23 @@ class Call:
     """For each job the records behind each of its numbers: "E1", "R3" …"""
 
 
-def pack(jobs: Sequence[Job], limit: int) -> list[Call]:
-    """Jobs of at most `limit` tokens several a call, up to as many tokens; larger ones alone."""
-    sizes = [job.size for job in jobs]
-    large = [(job,) for job, n in zip(jobs, sizes, strict=True) if n > limit]
-    small = [(job, n) for job, n in zip(jobs, sizes, strict=True) if n <= limit]
-    return [to_call(group) for group in (*large, *_groups(small, limit))]
+def pack(jobs: Sequence[Job], limit: int, most_findings: int) -> list[Call]:
+    """Jobs of together at most `limit` tokens, MOST_REPORTS reports and so many findings a call;
+    one that is larger by itself is alone. Those of most findings are filled up with those of fewest."""
+    ordered = sorted(jobs, key=lambda job: (-job.findings, job.members.community.id, job.part))
+    left = deque((job, job.size) for job in ordered)
+    calls: list[Call] = []
+    while left:
+        job, used = left.popleft()
+        call, findings = [job], job.findings
+        while left and len(call) < MOST_REPORTS:
+            job, size_ = left[-1]
+            used, findings = used + size_, findings + job.findings
+            if used > limit or findings > most_findings:
+                break
+            call.append(left.pop()[0])
+        calls.append(to_call(call))
+    return calls
 
 
 def to_call(jobs: Sequence[Job]) -> Call:
@@ -67,21 +77,3 @@ def to_call(jobs: Sequence[Job]) -> Call:
         sections.append("\n".join(lines))
         given.append(records)
     return Call(tuple(jobs), "\n\n".join(sections), tuple(given))
-
-
-def _groups(jobs: Sequence[tuple[Job, int]], limit: int) -> Iterator[list[Job]]:
-    group: list[Job] = []
-    used = 0
-    for job, n in sorted(jobs, key=lambda sized: (sized[0].members.community.id, sized[0].part)):
-        if group and (len(group) == MOST_REPORTS or used + n > limit):
-            yield group
-            group, used = [], 0
-        group.append(job)
-        used += n
-        # As windows are: after a community came, went or changed, calls find back into step.
-        half_full = 2 * used >= limit or 2 * len(group) >= MOST_REPORTS
-        if half_full and crc32(job.members.community.id.encode()) % CUT_EVERY == 0:
-            yield group
-            group, used = [], 0
-    if group:
-        yield group

@@ -12,11 +12,11 @@ from typing import Literal
 from graphrag import tokens
 from graphrag.indexer.graph import Graph
 from graphrag.indexer.report_text import Content, by_prominence, name_all, rank_by_share, refer
-from graphrag.language import DATA_REFERENCE, fold
+from graphrag.language import DATA_REFERENCE, fold, sentences
 from graphrag.records import Community, Entity, Finding, Relationship
 
 SUMMARY_TOKENS = 300
-"""The descriptions that a joined summary is made of; the first is taken whole."""
+"""Of a joined summary, and of each description that it or a finding is made of."""
 
 NESTED = 5
 """Data references may hide in each other this deep; what is left of deeper ones becomes plain text."""
@@ -96,7 +96,7 @@ def join(members: Members, total: int, max_findings: int) -> Draft:
     have none.
     """
     title = name_all([plain(entity.title) for entity in members.entities])
-    summary = " ".join(_first(plain(entity.description) for entity in members.entities))
+    summary = " ".join(_first(_told(entity.description) for entity in members.entities))
     rank, rating = rank_by_share(members.community, total)
     return Draft(title, summary or title, rank, rating, tuple(_points(members))[:max_findings])
 
@@ -124,6 +124,14 @@ def _by_weight(edge: Relationship) -> tuple[float, int, str, str]:
     return (-edge.weight, -edge.combined_degree, edge.source, edge.target)
 
 
+def _told(description: str) -> str:
+    """The first sentences of what several passages say, one at least."""
+    text = plain(description)
+    if tokens.count(text) <= SUMMARY_TOKENS:
+        return text
+    return " ".join(_first(text[span.start : span.end].strip() for span in sentences(text)))
+
+
 def _first(texts: Iterable[str]) -> Iterator[str]:
     used = 0
     for text in filter(None, texts):
@@ -137,10 +145,10 @@ def _points(members: Members) -> Iterator[Point]:
     tied = {fold(end) for edge in members.relationships for end in (edge.source, edge.target)}
     for edge in members.relationships:
         heading = name_all([plain(edge.source), plain(edge.target)])
-        yield Point(heading, plain(edge.description) or heading, (of_relationship(edge),))
+        yield Point(heading, _told(edge.description) or heading, (of_relationship(edge),))
     for entity in members.entities:
         if fold(entity.title) not in tied and plain(entity.description):
-            yield Point(plain(entity.title), plain(entity.description), (of_entity(entity),))
+            yield Point(plain(entity.title), _told(entity.description), (of_entity(entity),))
 
 
 def _finding(point: Point) -> Finding:

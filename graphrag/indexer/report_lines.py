@@ -4,6 +4,7 @@ A line is one record whatever its text holds: line breaks and control characters
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
@@ -19,8 +20,12 @@ NUMBER_TOKENS = 5
 NAME_CHARACTERS = 100
 """A bound for what is no name, but a text that was taken for one."""
 ENTITY_CHARACTERS = 230
-RELATIONSHIP_CHARACTERS = 150
+TIED_CHARACTERS = 120
+"""Of an entity with one relationship or two: these tell most of it."""
+RELATIONSHIP_CHARACTERS = 130
 """As much of a description as a report can make use of: one finding speaks of several records."""
+FULL_TOKENS = 1500
+"""Of more tokens some lines are short: five findings could not tell more."""
 CHILD_FINDINGS = 2
 """Of a child, beside its summary: those it puts first."""
 MOST_REFERENCES = 8
@@ -53,8 +58,9 @@ class Line:
 def of_records(members: Members) -> list[Item]:
     """The lines of a community's entities and relationships."""
     near = {fold(entity.title): place for place, entity in enumerate(members.entities)}
+    ties = _ties(members)
     return [
-        *(_entity(entity, place) for place, entity in enumerate(members.entities)),
+        *(_entity(entity, place, ties) for place, entity in enumerate(members.entities)),
         *(_relationship(edge, near) for edge in members.relationships),
     ]
 
@@ -64,10 +70,11 @@ def of_children(members: Members, children: Sequence[tuple[Community, Draft]]) -
     drafts = [item for place, (_, draft) in enumerate(children) for item in _draft(draft, place)]
     places = {id_: place for place, (child, _) in enumerate(children) for id_ in child.entity_ids}
     near = {fold(entity.title): places.get(entity.id, len(children)) for entity in members.entities}
+    ties = _ties(members)
     covered = {id_ for child, _ in children for id_ in child.relationship_ids}
     return [
         *drafts,
-        *(_entity(entity, len(children)) for entity in members.entities if entity.id not in places),
+        *(_entity(entity, len(children), ties) for entity in members.entities if entity.id not in places),
         *(_relationship(edge, near) for edge in members.relationships if edge.id not in covered),
     ]
 
@@ -89,14 +96,16 @@ def of_parts(drafts: Sequence[Draft], budget: int) -> list[Line]:
 def fit(items: Sequence[Item], budget: int) -> list[list[Line]]:
     """The lines in one part if they can be had in `budget` tokens, else in several.
 
-    All in full if they fit; else some are shortened, the full text going to the most connected
-    entities and heaviest relationships in turn. In several parts, half of each is kept for full text.
+    All in full if they have no more than FULL_TOKENS; else some are shortened, the full text going
+    to the most connected entities and heaviest relationships in turn. In several parts, half of each
+    is kept for full text.
     """
-    if full_size(items) <= budget:
+    room = min(budget, FULL_TOKENS)
+    if full_size(items) <= room:
         return [[Line(item.kind, item.full, item.references, item.near) for item in items]]
     short = sum(_cost(item.short) for item in items)
     if short <= budget:
-        return [_filled(items, budget - short)]
+        return [_filled(items, max(room - short, 0))]
     parts = _parted(items, math.ceil(short / math.ceil(short / (budget / 2))))
     return [_filled(part, budget - sum(_cost(item.short) for item in part)) for part in parts]
 
@@ -150,9 +159,15 @@ def _cost(text: str) -> int:
     return tokens.count(text) + NUMBER_TOKENS
 
 
-def _entity(entity: Entity, near: int) -> Item:
+def _ties(members: Members) -> Counter[str]:
+    """Relationships inside the community, by folded name."""
+    return Counter(fold(end) for edge in members.relationships for end in (edge.source, edge.target))
+
+
+def _entity(entity: Entity, near: int, ties: Counter[str]) -> Item:
     short = _fields(_name(entity.title), _name(entity.type))
-    return Item("E", _fields(short, _text(entity.description, ENTITY_CHARACTERS)), short, (of_entity(entity),), near)
+    characters = TIED_CHARACTERS if ties[fold(entity.title)] in (1, 2) else ENTITY_CHARACTERS
+    return Item("E", _fields(short, _text(entity.description, characters)), short, (of_entity(entity),), near)
 
 
 def _relationship(edge: Relationship, near: Mapping[str, int]) -> Item:

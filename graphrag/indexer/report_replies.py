@@ -1,5 +1,6 @@
 """What a model wrote about communities, read and checked against the records it was given."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ MOST_REPORTS = 6
 """Communities a call: a small model loses the thread over more, and everyone waits for a long reply."""
 MOST_REFERENCES = 8
 """Records a finding rests on: one that cites everything shows nothing."""
+NO_LINE = "E0"
+"""A number that no line has."""
 FIELDS = ("id", "title", "summary", "rank", "why", "findings")
 
 _LABEL = re.compile(r"\W*C?(\d{1,9})\W*", re.IGNORECASE)
@@ -104,6 +107,22 @@ def parse(reply: Reply) -> Writing:
     return writing
 
 
+def renumbered(written: Written, numbers: Mapping[str, str]) -> Written:
+    """A report that cites lines by other numbers; those that it was not given stay foreign."""
+
+    def other(found: re.Match[str]) -> str:
+        return numbers.get(_label(found), NO_LINE)
+
+    return replace(written, label="C1", rows=tuple((*row[:2], _NUMBER.sub(other, row[2])) for row in written.rows))
+
+
+def to_text(written: Written) -> str:
+    """A report as a reply of its own, in the form that `parse` reads."""
+    rank = "" if written.rank is None else str(written.rank)
+    fields = (written.label, written.title, written.summary, rank, written.why, written.rows)
+    return json.dumps({"reports": [dict(zip(FIELDS, fields, strict=True))]}, ensure_ascii=False)
+
+
 def check(written: Written, given: Mapping[str, tuple[Reference, ...]], limit: int) -> Checked:
     """At most `limit` findings, each with the records it cites among those `given` by number.
 
@@ -113,7 +132,7 @@ def check(written: Written, given: Mapping[str, tuple[Reference, ...]], limit: i
     points: dict[str, Point] = {}
     foreign = unfounded = 0
     for heading, text, numbers in written.rows:
-        cited = [f"{kind.upper()}{number}" for kind, number in _NUMBER.findall(numbers)]
+        cited = [_label(found) for found in _NUMBER.finditer(numbers)]
         foreign += sum(number not in given for number in cited)
         found = [reference for number in cited for reference in given.get(number, ())]
         found = found or _named(f"{heading} {text}", given)
@@ -140,6 +159,10 @@ def to_draft(written: Written, points: Sequence[Point], default: tuple[float, st
     """The draft of a report; `default` is rank and reason where the model gave no rank."""
     rank, why = default if written.rank is None else (written.rank, written.why or default[1])
     return Draft(written.title, written.summary, rank, why, tuple(points))
+
+
+def _label(number: re.Match[str]) -> str:
+    return f"{number[1].upper()}{number[2]}"
 
 
 def _named(text: str, given: Mapping[str, tuple[Reference, ...]]) -> list[Reference]:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from graphrag.asking import Asking
 from graphrag.indexer import report_lines
+from graphrag.indexer.at_once import at_once
 from graphrag.indexer.graph import Graph
+from graphrag.indexer.keeping import keep
 from graphrag.indexer.method import Reported
 from graphrag.indexer.report_calls import Call, Job, pack, to_call
 from graphrag.indexer.report_drafts import Draft, Members, Reference, content, gather, join
@@ -23,11 +25,14 @@ from graphrag.indexer.report_replies import (
     Written,
     check,
     parse,
+    renumbered,
     schema,
     to_draft,
+    to_text,
 )
 from graphrag.indexer.report_text import rank_by_share, to_report
 from graphrag.messages import Request, Unanswered
+from graphrag.progress import silent
 from graphrag.records import Community, Failure, Report, TextUnit
 from graphrag.settings import ReportSettings
 
@@ -38,9 +43,11 @@ JOIN_BELOW = 450
 only repeat them."""
 LINES_PER_FINDING = 5
 """There is about one thing to say of two or three entities and what ties them."""
-PACKED = 2.5
-"""Communities share a call up to this part of the tokens that a call may read: a full call would
-save little more, and everyone waits for the longest reply of a round."""
+FEW_FINDINGS = 5
+"""Findings of a call about communities that wait for each other: as many as a large one gets by
+itself. Each level waits for the longest reply of the one below."""
+MANY_FINDINGS = 10
+"""Of a call about others, which are written meanwhile."""
 SPLITS = 3
 """How often what overflows the model's context is halved; anything else is asked once more."""
 LEAST_BUDGET = 128
@@ -62,22 +69,36 @@ def write(
     report is what there was. Raises what `ChatService.ask` raises.
     """
     members = {community.community.community: community for community in gather(communities, graph)}
-    run = _Run(asking, settings, len(text_units), members, settings.input_tokens)
-    run.join_small()
-    while ready := run.ready():
-        run.write(ready)
-    return Reported(tuple(run.reports()), tuple(run.failures()), tuple(run.notices()))
+    related = {
+        number for number, each in members.items() if each.community.children or each.community.parent in members
+    }
+    tied, lone = ({n: each for n, each in members.items() if (n in related) == is_} for is_ in (True, False))
+    quiet = replace(asking, progress=silent) if tied else asking
+    runs = (
+        _Run(asking, settings, len(text_units), tied, FEW_FINDINGS, settings.input_tokens),
+        _Run(quiet, settings, len(text_units), lone, MANY_FINDINGS, settings.input_tokens),
+    )
+    at_once(*runs)
+    reports = {report.community: report for run in runs for report in run.reports()}
+    failures = {number: failure for run in runs for number, failure in run.failures()}
+    return Reported(
+        tuple(reports[number] for number in members),
+        tuple(failures[number] for number in members if number in failures),
+        tuple(_notices(runs)),
+    )
 
 
 @dataclass(slots=True)
 class _Run:
-    """What was written so far; everything by the community's number."""
+    """Writes about some communities, with all that are above or below them; everything by number."""
 
     asking: Asking
     settings: ReportSettings
     total: int
     """Text units of the collection."""
     members: Mapping[int, Members]
+    most_findings: int
+    """Of the communities of a call together."""
     budget: int
     """Tokens of records a call may read; less after a call overflowed the model's context."""
     drafts: dict[int, Draft] = field(default_factory=dict[int, Draft])
@@ -91,6 +112,12 @@ class _Run:
     unfounded: int = 0
     bare: int = 0
 
+    def __call__(self) -> None:
+        """Draft all, level by level."""
+        self.join_small()
+        while ready := self.ready():
+            self.write(ready)
+
     def join_small(self) -> None:
         """Draft what needs no model."""
         for number, members in self.members.items():
@@ -99,12 +126,10 @@ class _Run:
                 self._join(number)
 
     def ready(self) -> list[int]:
-        """The communities to be written about now: their children have their drafts."""
-        return [
-            number
-            for number in self.members
-            if number not in self.drafts and all(child.community in self.drafts for child in self._children(number))
-        ]
+        """The communities to be written about now: the deepest level of what is left."""
+        left = [number for number in self.members if number not in self.drafts]
+        deepest = max((self.members[number].community.level for number in left), default=0)
+        return [number for number in left if self.members[number].community.level == deepest]
 
     def write(self, numbers: Sequence[int]) -> None:
         """Draft these communities, or the parts of those that do not fit."""
@@ -125,26 +150,10 @@ class _Run:
             records = sorted(item.full for item in report_lines.of_records(members))
             yield to_report(members.community, content(self.drafts[number]), [how, *records])
 
-    def failures(self) -> Iterator[Failure]:
-        """What no usable or no whole reply was had for, in order."""
-        for number in self.members:
-            if number in self.reasons:
-                item = f"Community {number} ({self.drafts[number].title})"
-                yield Failure(STAGE, item, self.reasons[number])
-
-    def notices(self) -> Iterator[str]:
-        """What was left out, counted."""
-        if self.cut:
-            yield (
-                f"{self.cut} replies about one community were cut at llm.max_tokens, or because they repeated "
-                "themselves, and may lack findings: raise it, or lower reports.max_findings"
-            )
-        if self.foreign:
-            yield f"{self.foreign} citations of records that were not given were left out of community reports"
-        if self.unfounded:
-            yield f"{self.unfounded} findings that rest on no record were left out of community reports"
-        if self.bare:
-            yield f"{self.bare} community reports without any founded finding got those of their records"
+    def failures(self) -> Iterator[tuple[int, Failure]]:
+        """What no usable or no whole reply was had for."""
+        for number, reason in self.reasons.items():
+            yield number, Failure(STAGE, f"Community {number} ({self.drafts[number].title})", reason)
 
     def _children(self, number: int) -> list[Community]:
         community = self.members[number].community
@@ -170,20 +179,29 @@ class _Run:
         """The drafts of each community by part, and why communities have none."""
         written: defaultdict[int, dict[tuple[int, ...], Draft]] = defaultdict(dict)
         missed: dict[int, Unanswered] = {}
-        calls = pack(jobs, int(self.budget / PACKED))
+        alone = [to_call([job]) for job in jobs]
+        recalled = self.asking.service.recall([self._request(call) for call in alone], parse) if jobs else []
+        new: list[Job] = []
+        for call, known in zip(alone, recalled, strict=True):
+            if known:
+                self.cut += known.cut
+                self._take(written, call, known)
+            else:
+                new += call.jobs
+        calls = pack(new, self.budget, self.most_findings)
         first = True
         while calls:
-            requests = [self._request(call) for call in calls]
-            answers = self.asking.ask(requests, parse, LABEL)
+            answers = self.asking.ask([self._request(call) for call in calls], parse, LABEL)
+            apart = self._apart(calls, answers)
             again: list[Job] = []
             for call, asked in zip(calls, answers, strict=True):
-                answer = asked if first else self._understood(call, asked)
                 self.cut += isinstance(asked, Writing) and asked.cut and len(call.jobs) == 1
-                found = {} if isinstance(answer, Unanswered) else _by_job(answer, len(call.jobs))
+                answer = asked if first else self._understood(call, asked)
                 reason = answer if isinstance(answer, Unanswered) else Unanswered(LACKING)
-                for place, job in enumerate(call.jobs):
-                    if place in found:
-                        written[job.number][job.part] = self._draft(job, call.given[place], found[place])
+                for job in call.jobs:
+                    own = answer if len(call.jobs) == 1 else apart.get((job.number, job.part))
+                    if isinstance(own, Writing):
+                        self._take(written, to_call([job]), own)
                         continue
                     smaller = self._smaller(call, job, reason, first)
                     again += smaller
@@ -192,6 +210,29 @@ class _Run:
             calls = [to_call([job]) for job in again]
             first = False
         return written, missed
+
+    def _take(self, written: Mapping[int, dict[tuple[int, ...], Draft]], call: Call, answer: Writing) -> None:
+        """Draft what an answer about one job says."""
+        (job,), (given,) = call.jobs, call.given
+        reports = {report.label: report for report in answer.reports}
+        # A lone report is that of the community whatever its label.
+        written[job.number][job.part] = self._draft(job, given, reports.get("C1", answer.reports[0]))
+
+    def _apart(
+        self, calls: Sequence[Call], answers: Sequence[Writing | Unanswered]
+    ) -> dict[tuple[int, tuple[int, ...]], Writing | None]:
+        """What replies about several jobs say of each, kept as if it had been asked about alone."""
+        jobs: list[Job] = []
+        parts: list[tuple[Request, str]] = []
+        for call, answer in zip(calls, answers, strict=True):
+            if isinstance(answer, Writing) and len(call.jobs) > 1:
+                for place, report in _by_job(answer, call):
+                    own = to_call([call.jobs[place]])
+                    jobs += own.jobs
+                    numbers = dict(zip(call.given[place], own.given[0], strict=True))
+                    parts.append((self._request(own), to_text(renumbered(report, numbers))))
+        kept = keep(parts, parse, self.asking)
+        return {(job.number, job.part): own for job, own in zip(jobs, kept, strict=True)}
 
     def _smaller(self, call: Call, job: Job, reason: Unanswered, first: bool) -> list[Job]:
         """What to ask instead, each alone: the same, its halves, or nothing."""
@@ -233,11 +274,24 @@ class _Run:
         self.joined.add(number)
 
 
-def _by_job(writing: Writing, jobs: int) -> dict[int, Written]:
-    """The reports by the position of their job. One job takes a lone report whatever its label; of
-    several, the last report of a reply that was cut is not believed to be whole."""
-    whole = writing.reports[:-1] if writing.cut and jobs > 1 else writing.reports
+def _notices(runs: Sequence[_Run]) -> Iterator[str]:
+    """What was left out, counted."""
+    if cut := sum(run.cut for run in runs):
+        yield (
+            f"{cut} replies about one community were cut at llm.max_tokens, or because they repeated "
+            "themselves, and may lack findings: raise it, or lower reports.max_findings"
+        )
+    if foreign := sum(run.foreign for run in runs):
+        yield f"{foreign} citations of records that were not given were left out of community reports"
+    if unfounded := sum(run.unfounded for run in runs):
+        yield f"{unfounded} findings that rest on no record were left out of community reports"
+    if bare := sum(run.bare for run in runs):
+        yield f"{bare} community reports without any founded finding got those of their records"
+
+
+def _by_job(writing: Writing, call: Call) -> Iterator[tuple[int, Written]]:
+    """The reports of a call about several jobs by the position of these. The last report of a reply
+    that was cut is not believed to be whole."""
+    whole = writing.reports[:-1] if writing.cut else writing.reports
     labelled = {report.label: report for report in whole}
-    if jobs == 1:
-        return {0: labelled.get("C1", whole[0])}
-    return {place: labelled[f"C{place + 1}"] for place in range(jobs) if f"C{place + 1}" in labelled}
+    yield from ((n, labelled[f"C{n + 1}"]) for n in range(len(call.jobs)) if f"C{n + 1}" in labelled)

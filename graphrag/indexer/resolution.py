@@ -7,6 +7,7 @@ names say against it (`vetoes`) no likeness and no model overrules. Merging is n
 name joins a group only if at least half of its pairs there are affirmed and none is refused.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from graphrag.errors import UnusableReplyError
 from graphrag.indexer import candidates
 from graphrag.indexer.candidates import Pair
 from graphrag.indexer.embedding import DESCRIPTION_CHARACTERS
+from graphrag.indexer.keeping import keep
 from graphrag.indexer.vetoes import FEMALE, take_apart, veto
 from graphrag.language import fold
 from graphrag.messages import Reply, ReplySchema, Request, Unanswered
@@ -244,22 +246,34 @@ class Verdict:
 
 
 def judge(names: Sequence[Name], pairs: Sequence[Pair], asking: Asking, pairs_per_call: int) -> Verdict:
-    """What a model says of pairs; those of a call that goes unanswered are in neither set."""
-    calls = [pairs[start : start + pairs_per_call] for start in range(0, len(pairs), pairs_per_call)]
-    answers = asking.ask([plan(names, call, asking) for call in calls], parse, LABEL)
-    same: set[Pair] = set()
-    different: set[Pair] = set()
+    """What a model says of pairs; those of a call that goes unanswered are in neither set. A pair
+    that was judged once is not asked about again, whichever pairs it was asked with."""
+    alone = {pair: plan(names, [pair], asking) for pair in pairs}
+    recalled = dict(zip(pairs, asking.service.recall(list(alone.values()), parse), strict=True))
+    told = {pair: 1 in numbers for pair, numbers in recalled.items() if numbers is not None}
+    foreign = sum(len(numbers - {1}) for numbers in recalled.values() if numbers)
+    new = [pair for pair in pairs if pair not in told]
+    calls = [new[start : start + pairs_per_call] for start in range(0, len(new), pairs_per_call)]
+    answers = asking.ask([plan(names, call, asking) for call in calls], parse, LABEL) if calls else []
     failures: list[Failure] = []
-    foreign = 0
+    parts: list[tuple[Request, str]] = []
     for call, answer in zip(calls, answers, strict=True):
         if isinstance(answer, Unanswered):
             failures += [_failure(names, call, answer)] if answer.asked else []
             continue
         numbered = dict(enumerate(call, start=1))
         foreign += len(answer - numbered.keys())
-        same |= {pair for number, pair in numbered.items() if number in answer}
-        different |= {pair for number, pair in numbered.items() if number not in answer}
-    return Verdict(frozenset(same), frozenset(different), tuple(failures), foreign)
+        judged = {pair: number in answer for number, pair in numbered.items()}
+        told |= judged
+        if len(call) > 1:
+            parts += [(alone[pair], json.dumps({"same": [1] * same})) for pair, same in judged.items()]
+    keep(parts, parse, asking)
+    return Verdict(
+        frozenset(pair for pair, same in told.items() if same),
+        frozenset(pair for pair, same in told.items() if not same),
+        tuple(failures),
+        foreign,
+    )
 
 
 def plan(names: Sequence[Name], pairs: Sequence[Pair], asking: Asking) -> Request:

@@ -2,16 +2,18 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphrag.asking import Asking
 from graphrag.indexer import extraction, graph, reporting, resolution, summarizing
+from graphrag.indexer.at_once import at_once
 from graphrag.indexer.connecting import connect
 from graphrag.indexer.graph import Graph
 from graphrag.indexer.method import Drawn, Reported
 from graphrag.indexer.resolution import Resolution
 from graphrag.models.base import Embedder
-from graphrag.records import Community, Document, Extraction, TextUnit, content_id
+from graphrag.progress import silent
+from graphrag.records import Community, Document, Extraction, Failure, TextUnit, content_id
 from graphrag.settings import Settings
 from graphrag.storage.schema import Searchable
 
@@ -41,13 +43,17 @@ class Standard:
         names = self._resolve(found.extractions)
         resolved = connect(resolution.apply(found.extractions, names), text_units)
         built = graph.build(resolved, max_descriptions=sys.maxsize)
-        condensed, unsummarized = summarizing.condense(built, self.asking, self.settings.extraction.summarize_above)
+        # Facts are made of what relationships say; entities can wait until reports are written.
+        told, failures = self._condense(replace(built, entities=()), self.asking)
         return Drawn(
-            graph.with_aliases(condensed, found.extractions, names.canonical),
-            graph.claims(resolved, condensed.entities),
-            (*found.failures, *names.failures, *unsummarized),
+            graph.with_aliases(replace(built, relationships=told.relationships), found.extractions, names.canonical),
+            graph.claims(resolved, built.entities),
+            (*found.failures, *names.failures, *failures),
             (*found.notices, *names.notices()),
         )
+
+    def _condense(self, graph: Graph, asking: Asking) -> tuple[Graph, tuple[Failure, ...]]:
+        return summarizing.condense(graph, asking, self.settings.extraction.summarize_above)
 
     def _resolve(self, extractions: Sequence[Extraction]) -> Resolution:
         if not (self.resolve and self.settings.resolution.enabled):
@@ -57,5 +63,11 @@ class Standard:
     def report(
         self, communities: Sequence[Community], graph: Graph, text_units: Sequence[TextUnit], facts: Searchable
     ) -> Reported:
-        """Reports that the model writes."""
-        return reporting.write(communities, graph, text_units, self.asking, self.settings.reports)
+        """Reports that the model writes, and meanwhile the entities' descriptions condensed: the
+        beginning of a description is all that a report reads of it."""
+        quiet = replace(self.asking, progress=silent)
+        reported, (condensed, failures) = at_once(
+            lambda: reporting.write(communities, graph, text_units, self.asking, self.settings.reports),
+            lambda: self._condense(replace(graph, relationships=()), quiet),
+        )
+        return replace(reported, failures=(*failures, *reported.failures), entities=condensed.entities)

@@ -4,7 +4,8 @@ Descriptions are joined without a model until they pass a threshold; only then a
 them, many subjects a call. One too long for a call is condensed in parts first.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -13,6 +14,7 @@ from graphrag.asking import Asking
 from graphrag.errors import UnusableReplyError
 from graphrag.indexer.echoes import Instructions
 from graphrag.indexer.graph import Graph
+from graphrag.indexer.keeping import keep
 from graphrag.language import fold_text, sentences
 from graphrag.messages import Reply, ReplySchema, Request, Unanswered
 from graphrag.models.replies import to_object
@@ -93,7 +95,9 @@ def _condense(subjects: Sequence[Subject], asking: Asking) -> tuple[dict[str, st
     """One round: the new descriptions by id, and what failed. What a reply leaves out is asked for
     once more, alone."""
     parts = [part for subject in subjects for part in _parts(subject)]
-    told, unanswered = _ask(list(_packed(parts)), asking)
+    told = _recalled(parts, asking)
+    asked, unanswered = _ask(list(_packed(part for part in parts if part not in told)), asking)
+    told |= asked
     left_out = [part for part in parts if part not in told and part not in unanswered]
     again, still = _ask([[part] for part in left_out], asking)
     told |= again
@@ -106,25 +110,44 @@ def _condense(subjects: Sequence[Subject], asking: Asking) -> tuple[dict[str, st
     return {id_: " ".join(texts) for id_, texts in written.items()}, failed
 
 
+def _recalled(parts: Sequence[Subject], asking: Asking) -> dict[Subject, str]:
+    """The descriptions that are remembered."""
+    calls = [[part] for part in parts]
+    known = asking.service.recall([_plan(call, asking) for call in calls], _parser(calls, asking)) if calls else []
+    return {part: answer[1] for part, answer in zip(parts, known, strict=True) if answer}
+
+
 def _ask(calls: Sequence[Sequence[Subject]], asking: Asking) -> tuple[dict[Subject, str], dict[Subject, str]]:
     """The descriptions that replies hold, and why there are none of the subjects of other calls."""
-    requests = [_plan(call, asking) for call in calls]
-    of_request = {request.messages: call for request, call in zip(requests, calls, strict=True)}
+    if not calls:
+        return {}, {}
+    answers = asking.ask([_plan(call, asking) for call in calls], _parser(calls, asking), LABEL)
+    told: dict[Subject, str] = {}
+    unanswered: dict[Subject, str] = {}
+    packed: list[Subject] = []
+    for call, answer in zip(calls, answers, strict=True):
+        if isinstance(answer, Unanswered):
+            unanswered |= dict.fromkeys(call, answer.reason)
+            continue
+        said = {subject: answer[number] for number, subject in enumerate(call, start=1) if number in answer}
+        told |= said
+        packed += said if len(call) > 1 else ()
+    texts = [json.dumps({"descriptions": [["1", told.pop(subject)]]}, ensure_ascii=False) for subject in packed]
+    requests = [_plan([subject], asking) for subject in packed]
+    kept = keep(list(zip(requests, texts, strict=True)), _parser([[subject] for subject in packed], asking), asking)
+    return told | {subject: own[1] for subject, own in zip(packed, kept, strict=True) if own}, unanswered
+
+
+def _parser(calls: Sequence[Sequence[Subject]], asking: Asking) -> Callable[[Reply], dict[int, str]]:
+    """What reads the replies to these calls."""
+    of_request = {_plan(call, asking).messages: call for call in calls}
     instructions = Instructions("\n".join(message.content for message in _plan((), asking).messages))
 
     def parse(reply: Reply) -> dict[int, str]:
         call = of_request[reply.request.messages] if reply.request else ()
         return _own(_parse(reply), call, instructions)
 
-    answers = asking.ask(requests, parse, LABEL) if requests else []
-    told: dict[Subject, str] = {}
-    unanswered: dict[Subject, str] = {}
-    for call, answer in zip(calls, answers, strict=True):
-        if isinstance(answer, Unanswered):
-            unanswered |= dict.fromkeys(call, answer.reason)
-        else:
-            told |= {subject: answer[number] for number, subject in enumerate(call, start=1) if number in answer}
-    return told, unanswered
+    return parse
 
 
 def _own(texts: Mapping[int, str], call: Sequence[Subject], instructions: Instructions) -> dict[int, str]:

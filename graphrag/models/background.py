@@ -5,15 +5,49 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError
-from typing import TypeVar
+from concurrent.futures import CancelledError, Future
+from typing import Generic, TypeVar
 
 from graphrag.errors import ConnectionLostError
+from graphrag.streams import interruptible
 
 T = TypeVar("T")
 
-_GRACE = 5.0
+GRACE = 5.0
 """Seconds that an interrupted call gets to hang up."""
+
+
+class Running(Generic[T]):
+    """A coroutine on its way."""
+
+    def __init__(self, future: "Future[T]", ended: threading.Event, loop: asyncio.AbstractEventLoop) -> None:
+        """`ended` is set when it has come to its end, also after it was cancelled."""
+        self._future = future
+        self._ended = ended
+        self._loop = loop
+
+    def result(self) -> T:
+        """What it returns or raises. If the wait breaks off, it is cancelled.
+
+        Raises ConnectionLostError if another thread closes its background meanwhile.
+        """
+        try:
+            return self._future.result()
+        except CancelledError:
+            raise ConnectionLostError("the model service was closed") from None
+        except BaseException:
+            self.cancel()
+            raise
+
+    def cancel(self) -> None:
+        """Cancel it unless it has ended, and wait for it to hang up."""
+        # Garbage is collected by any thread, the loop's own among them: it cannot wait for itself.
+        if self._future.cancel() and not _inside(self._loop):
+            self._ended.wait(GRACE)
+
+    def then(self, call: Callable[[], object]) -> None:
+        """Call this from some thread when there is a result."""
+        self._future.add_done_callback(lambda _: call())
 
 
 class Background:
@@ -39,6 +73,15 @@ class Background:
 
         Raises ConnectionLostError if another thread closes this meanwhile.
         """
+        running = self.start(coroutine)
+        try:
+            with interruptible(running.cancel):
+                return running.result()
+        finally:
+            running.cancel()
+
+    def start(self, coroutine: Coroutine[object, object, T]) -> Running[T]:
+        """Run a coroutine, and do not wait for it."""
         ended = threading.Event()
 
         async def noted() -> T:
@@ -50,15 +93,8 @@ class Background:
         self._after_fork()
         # Handed over under the lock: `close` stops no loop between its being found and being used.
         with self._lock:
-            future = asyncio.run_coroutine_threadsafe(noted(), self._started())
-        try:
-            return future.result()
-        except CancelledError:
-            raise ConnectionLostError("the model service was closed") from None
-        except BaseException:
-            if future.cancel():
-                ended.wait(_GRACE)
-            raise
+            loop = self._started()
+            return Running(asyncio.run_coroutine_threadsafe(noted(), loop), ended, loop)
 
     def close(self) -> None:
         """Cancel what runs and end the thread; the next `run` starts another."""
@@ -83,6 +119,14 @@ class Background:
             self._loop = self._end = None
 
 
+def _inside(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether this is the loop's own thread."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
@@ -104,4 +148,4 @@ def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     if thread.is_alive():
         loop.call_soon_threadsafe(loop.stop)
         if thread is not threading.current_thread():
-            thread.join(_GRACE)
+            thread.join(GRACE)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from graphrag.models.budget import StageUsage
+
 T = TypeVar("T")
 
 Watch = Callable[[str], bool]
@@ -97,6 +99,19 @@ class ChatService(Protocol):
         ...
 
 
+class KeepingService(ChatService, Protocol):
+    """A `ChatService` whose memory can be used apart from asking: what the steps of the indexer have."""
+
+    def recall(self, requests: Sequence[Request], parse: Callable[[Reply], T]) -> list[T | None]:
+        """What `parse` makes of the remembered reply to each request, in their order; None where
+        there is none that it accepts. The model is asked nothing."""
+        ...
+
+    def remember(self, replies: Sequence[tuple[Request, str]]) -> None:
+        """Keep texts as replies to requests, all of them or, in a process that dies, none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Left:
     """What a session may still spend; None: no limit."""
@@ -121,6 +136,11 @@ class ChatSession(ChatService, Protocol):
         some of it was out already, a Restart says so. Closing the generator cancels the call.
         Raises as `ask` does.
         """
+        ...
+
+    @property
+    def usage(self) -> "Mapping[str, StageUsage]":
+        """What was asked until now, by stage."""
         ...
 
     @property

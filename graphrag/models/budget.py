@@ -18,7 +18,6 @@ FIRST_GUESS = 500
 """Completion tokens of a reply when none of its stage was seen yet."""
 _MEMORY = 0.2
 _PER_MESSAGE = 4
-_KEPT = "what was paid for is kept:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +28,10 @@ class Budget:
     """Prompt and completion together."""
     max_cost: float | None = None
     """In the currency of the prices."""
-
-    @property
-    def limited(self) -> bool:
-        """Whether there is a limit at all."""
-        return self.max_tokens is not None or self.max_cost is not None
+    max_calls: int | None = None
+    """Calls that reach the model, repeated ones too; what the memo answers is none."""
+    seconds: float | None = None
+    """From the beginning of the session; then calls in flight are cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +94,25 @@ class Purse:
     def __init__(self, budget: Budget, prices: Prices) -> None:
         self._budget = budget
         self._prices = prices
+        self._calls = 0
         self._spent = TokenUsage()
         self._reserved = TokenUsage()
         self._expected: dict[str, float] = {}
         self._settled: asyncio.Future[None] | None = None
-        self._empty = ""
-        """Why no call may start any more."""
+        self.lacking = ""
+        """What there was too little of for a call: the option that limits it; empty until then."""
+
+    @property
+    def calls_left(self) -> int | None:
+        """Calls that may still start, not below 0; None: any number."""
+        most = self._budget.max_calls
+        return None if most is None else max(0, most - self._calls)
+
+    @property
+    def tokens_left(self) -> int | None:
+        """Tokens that are neither spent nor set aside, not below 0; None: any number."""
+        most, taken = self._budget.max_tokens, self._spent + self._reserved
+        return None if most is None else max(0, most - taken.prompt - taken.completion)
 
     async def reserve(self, request: Request) -> TokenUsage:
         """Set aside what a call will take, by its prompt and the replies of its stage.
@@ -109,17 +120,15 @@ class Purse:
         If others have to end first to know whether it fits, wait for them. Raises
         BudgetExceededError if it does not fit.
         """
-        if not self._budget.limited:
-            return TokenUsage()
-        guess = self._expected.get(request.stage, FIRST_GUESS)
-        needed = TokenUsage(prompt_tokens(request), min(round(guess), request.max_tokens or round(guess)))
-        while self._lacking(self._spent + self._reserved + needed):
-            lacking = self._lacking(self._spent + needed)
-            if lacking or self._empty:
-                self._empty = self._empty or self._explain(lacking)
-                raise BudgetExceededError(self._empty)
+        needed = self._needed(request)
+        while self._over(self._spent + self._reserved + needed):
+            over = self._over(self._spent + needed)
+            if over or self.lacking:
+                self.lacking = self.lacking or over
+                raise BudgetExceededError(self._explain())
             self._settled = self._settled or asyncio.get_running_loop().create_future()
             await asyncio.shield(self._settled)
+        self._calls += 1
         self._reserved += needed
         return needed
 
@@ -134,18 +143,31 @@ class Purse:
             self._settled.set_result(None)
             self._settled = None
 
-    def _lacking(self, usage: TokenUsage) -> str:
-        """The option whose limit a usage is past; empty if it is within both."""
-        tokens, cost = self._budget.max_tokens, self._budget.max_cost
-        if tokens is not None and usage.prompt + usage.completion > tokens:
-            return "--max-tokens"
-        return "--max-cost" if cost is not None and self._prices.cost(usage) > cost else ""
+    def _needed(self, request: Request) -> TokenUsage:
+        if self._budget.max_tokens is None and self._budget.max_cost is None:
+            return TokenUsage()
+        guess = round(self._expected.get(request.stage, FIRST_GUESS))
+        return TokenUsage(prompt_tokens(request), min(guess, request.max_tokens or guess))
 
-    def _explain(self, option: str) -> str:
-        tokens, budget = self._spent.prompt + self._spent.completion, self._budget
-        costs = f"{self._prices.cost(self._spent):.4g} of {budget.max_cost}"
-        spent = costs if option == "--max-cost" else f"{tokens:,} of {budget.max_tokens:,} tokens"
-        return f"spent {spent}, too little is left for the next call; {_KEPT} run again with a larger {option} to go on"
+    def _over(self, usage: TokenUsage) -> str:
+        """The option whose limit one more call would be past if this is the usage with it; empty if none."""
+        budget = self._budget
+        if self.calls_left == 0:
+            return "--max-calls"
+        if budget.max_tokens is not None and usage.prompt + usage.completion > budget.max_tokens:
+            return "--max-tokens"
+        return "--max-cost" if budget.max_cost is not None and self._prices.cost(usage) > budget.max_cost else ""
+
+    def _explain(self) -> str:
+        budget, tokens = self._budget, self._spent.prompt + self._spent.completion
+        match self.lacking:
+            case "--max-calls":
+                return f"the model was called {self._calls} times, and may not be more often"
+            case "--max-tokens":
+                spent = f"{tokens:,} of {budget.max_tokens:,} tokens"
+            case _:
+                spent = f"{self._prices.cost(self._spent):.4g} of {budget.max_cost}"
+        return f"spent {spent}, too little is left for the next call"
 
 
 def prompt_tokens(request: Request) -> int:

@@ -42,6 +42,7 @@ class DryRun:
         self._max_tokens = max_tokens
         self._planned: dict[str, PlannedCall] = {}
         self._remembered: dict[str, str] = {}
+        self._parts: dict[str, Reply] = {}
 
     @property
     def model(self) -> str:
@@ -63,16 +64,35 @@ class DryRun:
     ) -> list[T | Unanswered]:
         """What `parse` makes of remembered replies; every other request is planned and Unanswered."""
         progress(label, 0, len(requests))
-        asked = [replace(request, max_tokens=request.max_tokens or self._max_tokens) for request in requests]
-        keys = [request.key() for request in asked]
-        known = recall(self._memo, self._origin, dict(zip(keys, asked, strict=True)), parse)
+        asked, keys, known = self._look_up(requests, parse)
         for key, request in zip(keys, asked, strict=True):
-            if key in known:
-                self._remembered[key] = request.stage
-            elif key not in self._planned:
+            if key not in known and key not in self._planned:
                 self._planned[key] = PlannedCall(request.stage, prompt_tokens(request), request.max_tokens)
         progress(label, len(requests), len(requests))
         return [known[key] if key in known else Unanswered("not asked: this is a dry run", asked=False) for key in keys]
+
+    def recall(self, requests: Sequence[Request], parse: Callable[[Reply], T]) -> list[T | None]:
+        """What `parse` makes of remembered replies, and of those that it was told to remember."""
+        _, keys, known = self._look_up(requests, parse)
+        return [known.get(key) for key in keys]
+
+    def remember(self, replies: Sequence[tuple[Request, str]]) -> None:
+        """Keep texts as replies, in this run: the memo stays as it is."""
+        asked = [(self._whole(request), text) for request, text in replies]
+        self._parts |= {request.key(): Reply(text, request=request) for request, text in asked}
+
+    def _look_up(
+        self, requests: Sequence[Request], parse: Callable[[Reply], T]
+    ) -> tuple[list[Request], list[str], dict[str, T]]:
+        """The requests as a run would make them, their keys, and what is known of them."""
+        asked = [self._whole(request) for request in requests]
+        keys = [request.key() for request in asked]
+        known = recall(self._memo, self._origin, dict(zip(keys, asked, strict=True)), parse)
+        self._remembered |= {key: request.stage for key, request in zip(keys, asked, strict=True) if key in known}
+        return asked, keys, known | {key: parse(self._parts[key]) for key in keys if key in self._parts}
+
+    def _whole(self, request: Request) -> Request:
+        return replace(request, max_tokens=request.max_tokens or self._max_tokens)
 
 
 class RememberedVectors:

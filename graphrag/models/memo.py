@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS replies (
     created REAL NOT NULL, last_used REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS vectors (
     key BLOB PRIMARY KEY, model TEXT NOT NULL, vector BLOB NOT NULL, created REAL NOT NULL, last_used REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS servers (key TEXT PRIMARY KEY, level TEXT NOT NULL, found REAL NOT NULL);
 """
 
 
@@ -114,15 +115,14 @@ class Memo:
 
     def put(self, origin: Origin, request: Request, reply: Reply) -> None:
         """Remember a reply, in place of an older one."""
-        key, now = request.key(), time.time()
-        text = reply.text.encode("utf-8", "surrogatepass")
-        compressed = len(text) > _COMPRESS_ABOVE
-        usage = reply.usage
-        row = (origin.address(key), origin.model, origin.parameters, key, request.stage)
-        row += (zlib.compress(text) if compressed else text, compressed, reply.finish)
-        row += (usage.prompt, usage.completion, usage.cached, now, now)
+        self.put_all(origin, [(request, reply)])
+
+    def put_all(self, origin: Origin, replies: Iterable[tuple[Request, Reply]]) -> None:
+        """Remember the replies to some requests, in one transaction."""
+        rows = [_row(origin, request, reply, time.time()) for request, reply in replies]
         with self._transaction() as connection:
-            connection.execute(f"INSERT OR REPLACE INTO replies VALUES ({_marks(row)})", row)  # noqa: S608  (marks)
+            for row in rows:
+                connection.execute(f"INSERT OR REPLACE INTO replies VALUES ({_marks(row)})", row)  # noqa: S608  (marks)
 
     def vectors(self, model: str, dimensions: int, texts: Sequence[str]) -> "dict[str, NDArray[np.float32]]":
         """The vectors of those texts that are remembered, by text."""
@@ -141,6 +141,20 @@ class Memo:
         ]
         with self._transaction() as connection:
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)", rows)
+
+    def level(self, server: str, longest: float) -> str | None:
+        """How a server, given by a hash, holds replies to their form, if that was found out in so many seconds."""
+        if self._path and not self._path.exists():
+            return None
+        query = "SELECT level FROM servers WHERE key = ? AND found > ?"
+        with self._errors() as connection:
+            row = connection.execute(query, (server, time.time() - longest)).fetchone()
+        return row and row[0]
+
+    def put_level(self, server: str, level: str) -> None:
+        """Remember that of a server, in place of an older one."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO servers VALUES (?, ?, ?)", (server, level, time.time()))
 
     def replies(self, origin: Origin) -> Iterator[Remembered]:
         """All replies of one origin, oldest first."""
@@ -286,6 +300,15 @@ def _prepare(connection: sqlite3.Connection) -> None:
             if "locked" not in str(error) or not left:
                 raise
             time.sleep(0.05)
+
+
+def _row(origin: Origin, request: Request, reply: Reply, now: float) -> tuple[object, ...]:
+    key, usage = request.key(), reply.usage
+    text = reply.text.encode("utf-8", "surrogatepass")
+    compressed = len(text) > _COMPRESS_ABOVE
+    row = (origin.address(key), origin.model, origin.parameters, key, request.stage)
+    row += (zlib.compress(text) if compressed else text, compressed, reply.finish)
+    return (*row, usage.prompt, usage.completion, usage.cached, now, now)
 
 
 def _reply(row: Sequence[Any]) -> Reply:

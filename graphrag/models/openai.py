@@ -29,7 +29,7 @@ from graphrag.models.completions import ServerSaysError
 from graphrag.models.discovery import ServedModel
 from graphrag.models.keys import OPENAI, Key
 from graphrag.models.refusals import MalformedRequestError, Server, UnknownModelError
-from graphrag.models.structured import Ladder, Level, response_format
+from graphrag.models.structured import Ladder, Level, LevelMemory, address, response_format
 from graphrag.settings import LLMSettings, Settings
 
 if TYPE_CHECKING:
@@ -49,8 +49,14 @@ _DROPPABLE = ("stream_options", "stream", "max_tokens", "temperature")
 class OpenAIChat:
     """A `ChatModel` behind an OpenAI-compatible server."""
 
-    def __init__(self, settings: LLMSettings, transport: "AsyncBaseTransport | None" = None) -> None:
-        """Connects to nothing yet; `transport` stands in for the network in tests.
+    def __init__(
+        self,
+        settings: LLMSettings,
+        transport: "AsyncBaseTransport | None" = None,
+        levels: LevelMemory | None = None,
+    ) -> None:
+        """Connects to nothing yet; `transport` stands in for the network in tests, `levels` knows what
+        the server was found to do before.
 
         Raises SettingsError where the model's name or the key is missing, MissingDependencyError
         without the SDK.
@@ -58,7 +64,8 @@ class OpenAIChat:
         self._settings = settings
         key = keys.choose("llm", settings.api_key, settings.base_url, settings.base_url)
         self._server = _Connection(settings, settings.model, settings.base_url, key, transport)
-        self._ladder = Ladder(settings.structured)
+        server = address(self._server.url, settings.model)
+        self._ladder = Ladder(settings.structured, levels, server)
         self._dropped: frozenset[str] = frozenset()
 
     @property

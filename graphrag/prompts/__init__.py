@@ -22,8 +22,18 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "resolve": frozenset({"pairs"}),
     "tune_profile": frozenset({"known", "passages"}),
     "report": frozenset({"max_findings", "communities"}),
+    "answer": frozenset({"sources", "question", "form"}),
+    "explore": frozenset({"main", "known", "sources", "question", "most"}),
+    "hypothesis": frozenset({"report", "question"}),
+    "map": frozenset({"sources", "question", "most"}),
+    "rate": frozenset({"reports", "question"}),
+    "reduce": frozenset({"sources", "question", "form"}),
+    "rewrite": frozenset({"history", "question"}),
+    "route": frozenset({"guess", "question"}),
 }
 """Every prompt, and the placeholders that it must have."""
+OF_INDEX = frozenset({"extract", "extract_more", "summarize", "resolve", "report"})
+"""Prompts that the content of an index depends on."""
 SUFFIX = ".txt"
 
 _DIVIDER = re.compile(r"^---[ \t]*user[ \t]*---[ \t]*$", re.MULTILINE)
@@ -42,8 +52,8 @@ class Prompts:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all texts that an index depends on."""
-        return content_id(*(f"{name}\n{text}" for name, text in self._texts.items() if not name.startswith("tune")))
+        """A hash of `OF_INDEX`."""
+        return content_id(*(f"{name}\n{text}" for name, text in self._texts.items() if name in OF_INDEX))
 
     def render(self, name: str, **values: str) -> tuple[Message, ...]:
         """The messages of a prompt with its placeholders filled in; values are not searched for more."""

@@ -1,72 +1,127 @@
-"""From the passages that a method found to the statements of an answer.
+"""From what a method found to the text of an answer, piece by piece.
 
-Without a language model an answer is extractive: the sentences that answer best, word for word.
-A sentence is worth how near it is to the question in meaning and in words; each further one also
-what it adds to those chosen before.
+With a model it is written from the context and checked sentence by sentence; without one, or where
+none answers, it quotes.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Generator, Sequence
 
-from graphrag.answers import RetrievedUnit
-from graphrag.language import FUNCTION_WORDS, search_terms
-from graphrag.models.base import Embedder
-from graphrag.query.citing import Evidence, Statement, passages
-from graphrag.ranking import diverse
+from graphrag.answers import ContextItem, Event, Restarted, Sentence, Token
+from graphrag.messages import Reply, Request, Restart, Unanswered
+from graphrag.query import findings
+from graphrag.query.chat import Chat
+from graphrag.query.cited_text import CitedText, Shown
+from graphrag.query.citing import Draft, Statement
+from graphrag.query.context import Inquiry
+from graphrag.query.extracting import quote
+from graphrag.query.sources import render
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-WORD_WEIGHT = 0.6
-"""Of the share of the question's words, against a cosine of 1 for meaning."""
-NOVELTY = 0.4
-"""How much of a sentence's worth is lost to its likeness to those chosen before."""
-LEAST_WORTH = 0.4
-"""If the best sentence is worth less, nothing answers the question: for 120 questions that their
-collection answers it was worth .57 or more; for questions about something else, mostly .2 to .4."""
-SHORTEST = 3
-"""Words; less is a heading or a cry."""
+NOTHING_FOUND = "Nothing in the collection answers this."
+STAGE = "answer"
+ANY_FORM = "whatever suits the question: a sentence or two for a fact, a few paragraphs for more"
 
 
-class Answerer(Protocol):
-    """Answers a question from passages."""
-
-    def answer(self, question: str, units: Sequence[RetrievedUnit], limit: int) -> list[Statement]:
-        """At most `limit` statements, each with its evidence in `units`; best first."""
-        ...
-
-
-class ExtractiveAnswerer:
-    """Answers with sentences of the passages themselves; needs no language model."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
-
-    def answer(self, question: str, units: Sequence[RetrievedUnit], limit: int) -> list[Statement]:
-        """The sentences that answer best, none if none does. Those of one passage stand together."""
-        candidates = [passage for unit in units for passage in passages(unit) if _is_sentence(passage)]
-        if not candidates:
-            return []
-        texts = [f"{passage.unit.document_title}. {passage.quote}" for passage in candidates]
-        vectors = self._embedder.embed([question, *texts])
-        worth = vectors[1:] @ vectors[0] + WORD_WEIGHT * _shared_words(question, candidates)
-        if worth.max() < LEAST_WORTH:
-            return []
-        chosen = diverse(vectors[1:], worth, limit, NOVELTY)
-        first = {candidates[index].unit.text_unit_id: place for place, index in reversed(list(enumerate(chosen)))}
-        chosen.sort(key=lambda index: (first[candidates[index].unit.text_unit_id], candidates[index].start))
-        return [Statement(candidates[i].quote, (candidates[i],), float(worth[i])) for i in chosen]
+def answer(inquiry: Inquiry, items: Sequence[ContextItem]) -> Generator[Event, None, Draft]:
+    """The answer that the items of a context give."""
+    if inquiry.chat is None or not items:
+        return (yield from state(inquiry, quoted(inquiry, items)))
+    return (yield from write(inquiry, inquiry.chat, plan(inquiry, inquiry.chat, render(items)), items))
 
 
-def _is_sentence(passage: Evidence) -> bool:
-    return len(search_terms(passage.quote).split()) >= SHORTEST and not passage.quote.startswith(("#", "="))
+def plan(inquiry: Inquiry, chat: Chat, sources: str, prompt: str = "answer") -> Request:
+    """The call that writes the answer from sources as `sources.render` has them."""
+    form = inquiry.options.response_type or ANY_FORM
+    messages = chat.render(prompt, form=form, sources=sources, question=inquiry.question)
+    return Request(STAGE, messages, max_tokens=inquiry.settings.answer_tokens)
 
 
-def _shared_words(question: str, candidates: Sequence[Evidence]) -> "NDArray[np.float64]":
-    """For each candidate the share of the question's words that it has too, 0 to 1."""
-    import numpy as np
+def write(
+    inquiry: Inquiry, chat: Chat, request: Request, items: Sequence[ContextItem]
+) -> Generator[Event, None, Draft]:
+    """The model's answer to a request that showed it some items; quotes where it gives none."""
+    text = _Text(inquiry, items)
+    reply = yield from _stream(chat, request, text)
+    if isinstance(reply, Unanswered) and not text.cited.sentences:
+        notice = f"the model wrote no answer ({reply.reason}): these are quotations"
+        return (yield from state(inquiry, quoted(inquiry, items), notice))
+    draft = text.draft(_problem(reply))
+    if not draft.text:
+        return (yield from state(inquiry, (), *draft.notices))
+    return draft
 
-    asked = set(search_terms(question).split()) - FUNCTION_WORDS
-    found = [len(asked & set(search_terms(passage.quote).split())) for passage in candidates]
-    return np.array(found) / max(len(asked), 1)
+
+def quoted(inquiry: Inquiry, items: Sequence[ContextItem]) -> list[Statement]:
+    """The sentences of passages among the items that answer best; where there are none, findings."""
+    units = inquiry.sources.beneath(item for item in items if item.kind == "text_unit")
+    limit = inquiry.settings.sentences
+    if units:
+        return quote(inquiry.question, units, limit, inquiry.tools.embedder)
+    return findings.state(inquiry, [item for item in items if item.kind == "finding"], limit)
+
+
+def state(inquiry: Inquiry, statements: Sequence[Statement], *notices: str) -> Generator[Event, None, Draft]:
+    """Statements as they are, a line each; says so where there are none."""
+    lines: list[str] = []
+    sentences: list[Sentence] = []
+    for statement in statements:
+        text, numbers = " ".join(statement.text.split()), inquiry.numbering.marks(statement)
+        sentences.append(Sentence(text, numbers, True))
+        lines.append(" ".join([text, *(f"[{number}]" for number in numbers)]))
+        yield Token(lines[-1] if len(lines) == 1 else f"\n{lines[-1]}")
+    if not lines:
+        yield Token(NOTHING_FOUND)
+    return Draft("\n".join(lines) or NOTHING_FOUND, tuple(sentences), bool(lines), notices)
+
+
+class _Text:
+    """The answer as it goes out, and what it is if it begins anew."""
+
+    def __init__(self, inquiry: Inquiry, items: Sequence[ContextItem]) -> None:
+        self._inquiry = inquiry
+        self._shown = Shown(items, inquiry.sources, inquiry.tools.checker, inquiry.question)
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing is out."""
+        self._inquiry.numbering.clear()
+        self.cited = CitedText(self._shown, self._inquiry.numbering, strict=self._inquiry.options.strict)
+        self._pieces: list[str] = []
+
+    def out(self, piece: str) -> Token:
+        """What goes out next."""
+        self._pieces.append(piece)
+        return Token(piece)
+
+    def draft(self, *notices: str) -> Draft:
+        """The whole of it."""
+        told = tuple(filter(None, notices))
+        return Draft("".join(self._pieces), tuple(self.cited.sentences), self.cited.found, told)
+
+
+def _stream(chat: Chat, request: Request, text: _Text) -> Generator[Event, None, Reply | Unanswered]:
+    stream = chat.stream(request)
+    try:
+        while True:
+            piece = next(stream)
+            if isinstance(piece, Restart):
+                text.begin()
+                yield Restarted()
+            elif added := text.cited.feed(piece):
+                yield text.out(added)
+    except StopIteration as end:
+        reply: Reply | Unanswered = end.value
+    finally:
+        stream.close()
+    if rest := text.cited.close():
+        yield text.out(rest)
+    return reply
+
+
+def _problem(reply: Reply | Unanswered) -> str:
+    if isinstance(reply, Unanswered):
+        return reply.reason
+    return {
+        "stop": "",
+        "length": "the answer was cut at its greatest length (query.answer_tokens)",
+        "loop": "the model repeated itself and was cut off",
+    }[reply.finish]

@@ -1,12 +1,22 @@
 """Basic search: the passages that vector and full-text search agree on, in their order."""
 
-from graphrag.answers import Answer
-from graphrag.query.context import Tools, answer, unit_items
+from collections.abc import Generator
+
+from graphrag.answers import Answer, Event, Retrieved
+from graphrag.query import answering, packing
+from graphrag.query.context import Inquiry, unit_items
+
+TOKENS_PER_PASSAGE = 100
+"""About; more passages than this are not looked at."""
 
 
-def search(tools: Tools, question: str) -> Answer:
+def search(inquiry: Inquiry) -> Generator[Event, None, Answer]:
     """Answer from the hybrid search's best text units."""
-    hits = tools.retriever.hybrid("text_units", question, tools.settings.basic.k)
-    units = tools.retriever.units(hits)
-    statements = tools.answerer.answer(question, units, tools.settings.sentences)
-    return answer(question, "basic", statements, unit_items(units))
+    settings, retriever = inquiry.settings.basic, inquiry.retriever
+    most = max(settings.k, settings.context_tokens // TOKENS_PER_PASSAGE) if inquiry.chat else settings.k
+    units = retriever.units(retriever.hybrid("text_units", inquiry.question, most))
+    inquiry.sources.know(units)
+    ranked = unit_items(units)
+    items = inquiry.sources.add(packing.in_order(ranked, settings.context_tokens) if inquiry.chat else ranked)
+    yield Retrieved(inquiry.question, items)
+    return inquiry.conclude("basic", (yield from answering.answer(inquiry, items)))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from graphrag.answers import Citation, RetrievedUnit
+from graphrag.answers import Citation, RetrievedUnit, Sentence
 from graphrag.language import sentences
 from graphrag.models.base import Embedder
 
@@ -37,6 +37,19 @@ class Statement:
     text: str
     evidence: tuple[Evidence, ...]
     score: float
+    supported: bool | None = True
+    """None if it states nothing that could be checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The text of an answer, and what it is made of."""
+
+    text: str
+    sentences: tuple[Sentence, ...] = ()
+    found: bool = True
+    """Whether it answers the question; if not, it says so."""
+    notices: tuple[str, ...] = ()
 
 
 def passages(unit: RetrievedUnit) -> Iterator[Evidence]:
@@ -92,14 +105,14 @@ class Numbering:
             self._cited.append(evidence)
         return self._numbers.setdefault(place, len(self._cited))
 
-    def prose(self, statements: Sequence[Statement]) -> str:
-        """The statements, a line each, with marks `[1]` for their evidence."""
-        lines = [(" ".join(statement.text.split()), self.marks(statement)) for statement in statements]
-        return "\n".join(" ".join([text, *(f"[{mark}]" for mark in marks)]) for text, marks in lines)
-
     def citations(self) -> tuple[Citation, ...]:
         """Every citation numbered so far, in order."""
         return tuple(_citation(evidence, mark) for mark, evidence in enumerate(self._cited, start=1))
+
+    def clear(self) -> None:
+        """Begin anew: what was cited until now is void."""
+        self._numbers.clear()
+        self._cited.clear()
 
 
 def _citation(evidence: Evidence, mark: int) -> Citation:

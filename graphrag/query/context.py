@@ -1,34 +1,77 @@
-"""What every method works with, and the context that its answer was chosen from."""
+"""What every method works with: the opened index, and one question on its way to an answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from graphrag.answers import Answer, ContextItem, Method, RetrievedUnit
+from graphrag.answers import Answer, ContextItem, Method, QueryOptions, RetrievedUnit, Step
 from graphrag.models.base import Embedder
-from graphrag.query.answering import Answerer
-from graphrag.query.citing import Numbering, Statement
+from graphrag.query.chat import Chat
+from graphrag.query.checking import Checker
+from graphrag.query.citing import Draft, Numbering
 from graphrag.query.retrieval import Retriever
+from graphrag.query.sources import Sources
 from graphrag.settings import QuerySettings
-from graphrag.storage.base import Hit
-
-NOTHING_FOUND = "Nothing in the collection answers this."
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a query method needs."""
+    """One version of an index, opened for questions; shared by all of them."""
 
     retriever: Retriever
-    answerer: Answerer
     embedder: Embedder
+    checker: Checker
     settings: QuerySettings
 
 
-def answer(question: str, method: Method, statements: Sequence[Statement], context: Sequence[ContextItem]) -> Answer:
-    """Statements as an Answer with numbered citations; says so where there are none."""
-    numbering = Numbering()
-    text = numbering.prose(statements) or NOTHING_FOUND
-    return Answer(question, method, text, numbering.citations(), tuple(context))
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """One question, and what was shown and cited on the way to its answer."""
+
+    question: str
+    tools: Tools
+    chat: Chat | None = None
+    """None: no model is asked, and answers quote."""
+    options: QueryOptions = field(default_factory=QueryOptions)
+    sources: Sources = field(init=False)
+    numbering: Numbering = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing shown and nothing cited."""
+        object.__setattr__(self, "sources", Sources(self.tools.retriever))
+        object.__setattr__(self, "numbering", Numbering())
+
+    @property
+    def retriever(self) -> Retriever:
+        """What the index is searched with."""
+        return self.tools.retriever
+
+    @property
+    def settings(self) -> QuerySettings:
+        """How questions are answered."""
+        return self.tools.settings
+
+    def conclude(
+        self,
+        method: Method,
+        draft: Draft,
+        *,
+        hierarchy: Step | None = None,
+        stopped: str = "",
+        found: bool | None = None,
+    ) -> Answer:
+        """The answer that a method came to, its citations numbered."""
+        return Answer(
+            question=self.question,
+            method=method,
+            text=draft.text,
+            citations=self.numbering.citations(),
+            context=self.sources.items,
+            sentences=draft.sentences,
+            found=draft.found if found is None else found,
+            hierarchy=hierarchy,
+            stopped=stopped,
+            notices=draft.notices,
+        )
 
 
 def unit_items(units: Sequence[RetrievedUnit]) -> list[ContextItem]:
@@ -39,13 +82,6 @@ def unit_items(units: Sequence[RetrievedUnit]) -> list[ContextItem]:
     ]
 
 
-def entity_items(retriever: Retriever, hits: Sequence[Hit]) -> list[ContextItem]:
-    """Entities as items of a context."""
-    columns = ["id", "title", "description", "text_unit_ids"]
-    scores = {hit.id: hit.score for hit in hits}
-    return [
-        ContextItem(
-            "entity", row["id"], row["title"], row["description"], scores[row["id"]], tuple(row["text_unit_ids"])
-        )
-        for row in retriever.reader.rows("entities", list(scores), columns).to_pylist()
-    ]
+def with_notices(answer: Answer, *notices: str) -> Answer:
+    """The answer, and what else was not as it should be."""
+    return replace(answer, notices=(*answer.notices, *filter(None, notices)))

@@ -1,127 +1,195 @@
-"""DRIFT search: start from community reports, follow what they raise, keep the hierarchy.
+"""DRIFT search: start from community reports, follow what they leave open, keep the hierarchy.
 
-Dynamic Reasoning and Inference with Flexible Traversal (Microsoft Research, 2024): a primer over
-the reports nearest to the question, follow-ups answered by local search, and a hierarchy of what
-was asked and found. A follow-up here is the question again, turned on an entity that the step
-before raised: those go first that are near to the question both in meaning and in the graph, and
-none is followed twice.
+Dynamic Reasoning and Inference with Flexible Traversal (Microsoft Research, 2024), in three phases:
+a primer over the reports most like the question and a hypothetical answer to it (HyDE, Gao et al.
+2022, arXiv:2212.10496); follow-up questions answered by local search; and the tree of questions and
+answers, ranked and reduced to one answer. Follow-ups go best first, and the search ends when a
+round brings too little for what it costs, at a depth, or when the budget is spent.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from graphrag.answers import Answer, Step
-from graphrag.query import findings
-from graphrag.query.citing import Numbering, Statement
-from graphrag.query.context import NOTHING_FOUND, Tools, unit_items
-from graphrag.query.findings import RankedFinding
-from graphrag.query.passage_graph import strings
-from graphrag.query.retrieval import fuse, vectors_of
-from graphrag.storage.base import Hit
+from graphrag.answers import Answer, Event, QuestionAnswered, QuestionAsked, Retrieved
+from graphrag.messages import Unanswered
+from graphrag.query import local_search, primer
+from graphrag.query.citing import Draft
+from graphrag.query.context import Inquiry, with_notices
+from graphrag.query.exploring import ModelExplorer
+from graphrag.query.follow_ups import Frontier
+from graphrag.query.hierarchy import FollowUp, Found, Node, to_step
+from graphrag.query.quoting import QuotingExplorer
 
-PRIMER_FINDINGS = 3
-STEP_STATEMENTS = 2
-CONTEXT_UNITS = 20
+TOO_FEW = "DRIFT needs at least two calls: this is a local search"
+REPEATED = 0.9
+"""Cosine from which a statement says nothing new."""
+
+
+class Explorer(Protocol):
+    """Takes DRIFT's steps, with a model or without."""
+
+    def prime(self) -> list[Found | Unanswered]:
+        """What the primer's folds found."""
+        ...
+
+    def follow(self, batch: Sequence[FollowUp]) -> list[Found | Unanswered]:
+        """What each follow-up found, in their order."""
+        ...
+
+    def conclude(self, root: Node) -> Generator[Event, None, Draft]:
+        """The answer that the tree gives."""
+        ...
+
+    def cost(self) -> tuple[int, int]:
+        """Calls and prompt tokens that a follow-up is expected to take."""
+        ...
+
+
+def search(inquiry: Inquiry) -> Generator[Event, None, Answer]:
+    """Answer from all that the primer and the follow-ups found.
+
+    With a budget of a single call it is a local search, and says so.
+    """
+    if inquiry.chat and primer.affordable(inquiry, inquiry.chat) < primer.LEAST_CALLS:
+        return with_notices((yield from local_search.search(inquiry)), TOO_FEW)
+    explorer: Explorer = ModelExplorer(inquiry, inquiry.chat) if inquiry.chat else QuotingExplorer(inquiry)
+    run = _Run(inquiry, explorer)
+    yield from run.prime()
+    while batch := run.next_batch():
+        yield from run.follow(batch)
+    draft = yield from explorer.conclude(run.root)
+    hierarchy = to_step(run.root, inquiry.numbering)
+    answer = inquiry.conclude("drift", draft, hierarchy=hierarchy, stopped=run.stopped)
+    return with_notices(answer, *run.notices)
 
 
 @dataclass(slots=True)
-class _Node:
-    """A step: what was asked, what was found, and the steps it led to."""
+class _Run:
+    """How far a search is."""
 
-    question: str
-    statements: Sequence[Statement]
-    text_units: Sequence[Hit]
-    raised: Sequence[str]
-    """Ids of the entities that it leads to, nearest in the graph first."""
-    children: "list[_Node]" = field(default_factory=list["_Node"])
+    inquiry: Inquiry
+    explorer: Explorer
+    root: Node = field(init=False)
+    frontier: Frontier = field(init=False)
+    stopped: str = ""
+    notices: list[str] = field(default_factory=list[str])
+    calls: int = 0
+    tokens: int = 0
+    """Of prompts, planned: the same whether replies are remembered or not."""
+    gain: float | None = None
+    """New statements per 1,000 tokens in the last round of follow-ups."""
 
-    @property
-    def score(self) -> float:
-        return max((statement.score for statement in self.statements), default=0.0)
+    def __post_init__(self) -> None:
+        embedder = self.inquiry.tools.embedder
+        vector = embedder.embed([self.inquiry.question])[0]
+        self.frontier = Frontier(embedder, vector, asked=[vector])
+        self.root = Node(self.inquiry.question, Found(), 1.0)
 
-    def walk(self) -> "Iterator[_Node]":
-        yield self
-        for child in self.children:
-            yield from child.walk()
+    def prime(self) -> Generator[Event]:
+        """Phase 1: the root of the tree."""
+        folds = self._answered(self.explorer.prime(), "the primer")
+        yield Retrieved(self.inquiry.question, tuple(item for fold in folds for item in fold.items))
+        for fold in folds:
+            yield QuestionAnswered(self.inquiry.question, fold.answer, fold.score)
+        self.root.found = _joined(folds)
+        self._settle(folds)
+        self.frontier.open(self.root)
+
+    def next_batch(self) -> list[FollowUp]:
+        """The follow-ups of the next round; empty when the search ends, and `stopped` says why."""
+        settings = self.inquiry.settings.drift
+        if self.gain is not None and self.gain < settings.gain:
+            self.stopped = f"gain: the last round brought {self.gain:.2f} new claims per 1,000 tokens"
+            return []
+        most = min(settings.follow_ups, self._affordable())
+        if most < 1:
+            return []
+        batch = self.frontier.take(most)
+        if not batch:
+            self.stopped = "depth: nothing was left to ask within it" if self._deep() else "nothing was left to ask"
+        return batch
+
+    def follow(self, batch: Sequence[FollowUp]) -> Generator[Event]:
+        """Phase 2: one round."""
+        for up in batch:
+            yield QuestionAsked(up.question, up.parent.question, up.parent.depth + 1, round(up.expected, 4))
+        before = self.tokens
+        found = self.explorer.follow(batch)
+        kept: list[Found] = []
+        for up, step in zip(batch, found, strict=True):
+            for answered in self._answered([step], "a follow-up"):
+                node = up.parent.grow(up.question, answered, self._relevance(up, answered))
+                kept.append(answered)
+                yield Retrieved(up.question, answered.items)
+                yield QuestionAnswered(up.question, answered.answer, answered.score)
+                if node.depth < self.inquiry.settings.drift.depth:
+                    self.frontier.open(node)
+        new = self._settle(kept)
+        self.gain = 1000 * new / max(self.tokens - before, 1)
+
+    def _answered(self, steps: Sequence[Found | Unanswered], what: str) -> list[Found]:
+        missed = [step for step in steps if isinstance(step, Unanswered)]
+        if missed:
+            self.notices.append(f"{len(missed)} of {len(steps)} calls of {what} went unanswered: {missed[0].reason}")
+        return [step for step in steps if isinstance(step, Found)]
+
+    def _settle(self, found: Sequence[Found]) -> int:
+        """Count what steps took, and how much of what they found is new."""
+        self.calls += sum(step.calls for step in found)
+        self.tokens += sum(step.tokens for step in found)
+        texts = [statement.text for step in found for statement, _ in step.statements]
+        new = self.frontier.new(texts, REPEATED)
+        self.frontier.learn(new)
+        return len(new)
+
+    def _relevance(self, up: FollowUp, found: Found) -> float:
+        """How much a step matters to the original question: half what it says of itself, half the
+        likeness of its question and answer to the original."""
+        told = f"{up.question} {found.answer}"
+        likeness = float(self.inquiry.tools.embedder.embed([told])[0] @ self.frontier.question)
+        return (found.score + max(likeness, 0.0)) / 2
+
+    def _affordable(self) -> int:
+        """Follow-ups that the budget allows beside the final answer; where none, `stopped` says what is spent."""
+        calls, tokens = self.explorer.cost()
+        if not calls:
+            return self.inquiry.settings.drift.follow_ups if self._rounds_left() else 0
+        settings, reserve = self.inquiry.settings.drift, self.inquiry.settings.drift.reduce_tokens
+        room = {
+            "calls": (settings.max_calls - self.calls - 1) // calls,
+            "tokens": (settings.max_tokens - self.tokens - reserve) // tokens,
+        }
+        left = self.inquiry.chat.session.left if self.inquiry.chat else None
+        if left and left.calls is not None:
+            room["calls"] = min(room["calls"], (left.calls - 1) // calls)
+        if left and left.tokens is not None:
+            room["tokens"] = min(room["tokens"], (left.tokens - reserve) // tokens)
+        if left and left.seconds is not None and left.seconds <= 0:
+            room["seconds"] = 0
+        short = min(room, key=lambda kind: room[kind])
+        if room[short] < 1:
+            self.stopped = (
+                f"budget: {self.calls} calls and about {self.tokens:,} prompt tokens, no {short} left for more"
+            )
+        return max(room[short], 0)
+
+    def _rounds_left(self) -> bool:
+        deepest = max(node.depth for node in self.root.walk())
+        if deepest < self.inquiry.settings.drift.depth:
+            return True
+        self.stopped = f"depth: {deepest} rounds of follow-ups"
+        return False
+
+    def _deep(self) -> bool:
+        return any(node.depth >= self.inquiry.settings.drift.depth for node in self.root.walk())
 
 
-@dataclass(frozen=True, slots=True)
-class _FollowUp:
-    parent: _Node
-    entity_id: str
-    title: str
-
-
-def search(tools: Tools, question: str) -> Answer:
-    """Answer from all that the primer and `drift.rounds` rounds of follow-ups found."""
-    root, primer = _primer(tools, question)
-    graph = tools.retriever.graph
-    offset = len(graph.unit_ids)
-    # What the question names was asked about already.
-    followed = {graph.entity_ids[position - offset] for position in tools.retriever.names_in(question)}
-    frontier = [root]
-    for _ in range(tools.settings.drift.rounds):
-        chosen = _most_promising(tools, question, frontier, followed)
-        frontier = [_follow(tools, question, follow_up) for follow_up in chosen]
-    hits = fuse(node.text_units for node in root.walk())[:CONTEXT_UNITS]
-    units = tools.retriever.units(hits)
-    statements = tools.answerer.answer(question, units, tools.settings.sentences)
-    numbering = Numbering()
-    text = numbering.prose(statements) or NOTHING_FOUND
-    hierarchy = _step(root, numbering)
-    context = (*findings.items(primer), *unit_items(units))
-    return Answer(question, "drift", text, numbering.citations(), context, hierarchy=hierarchy)
-
-
-def _primer(tools: Tools, question: str) -> tuple[_Node, list[RankedFinding]]:
-    """What the reports nearest to the question say, and the entities they are about."""
-    retriever = tools.retriever
-    reports = retriever.hybrid("community_reports", question, tools.settings.drift.reports)
-    ranked = findings.choose(tools, question, [hit.id for hit in reports], PRIMER_FINDINGS)
-    statements = findings.state(tools, ranked, PRIMER_FINDINGS)
-    local = retriever.local(question, tools.settings.local.k)
-    raised = dict.fromkeys([*(hit.id for hit in local.entities), *_members(tools, ranked)])
-    return _Node(question, statements, local.text_units, tuple(raised)), ranked
-
-
-def _members(tools: Tools, ranked: Sequence[RankedFinding]) -> Iterator[str]:
-    """The entities of the communities that the findings are from."""
-    wanted = {finding.community for finding in ranked}
-    table = tools.retriever.reader.table("communities", ["community", "entity_ids"])
-    for row in table.to_pylist():
-        if row["community"] in wanted:
-            yield from row["entity_ids"]
-
-
-def _most_promising(tools: Tools, question: str, nodes: Sequence[_Node], followed: set[str]) -> list[_FollowUp]:
-    """The best follow-ups among all that some nodes raised; marks them as followed."""
-    parents = {entity: node for node in reversed(nodes) for entity in node.raised if entity not in followed}
-    rows = tools.retriever.reader.rows("entities", list(parents), ["id", "title", "vector"])
-    ids = strings(rows["id"])
-    titles = dict(zip(ids, strings(rows["title"]), strict=True))
-    likeness = vectors_of(rows) @ tools.retriever.vector(question)
-    by_meaning = [Hit(id_, float(score)) for id_, score in zip(ids, likeness, strict=True)]
-    by_meaning.sort(key=lambda hit: (-hit.score, hit.id))
-    by_graph = [[Hit(id_, 0.0) for id_ in node.raised if id_ in titles and parents[id_] is node] for node in nodes]
-    chosen = [hit.id for hit in fuse([by_meaning, *by_graph])[: tools.settings.drift.follow_ups]]
-    followed.update(chosen)
-    return [_FollowUp(parents[id_], id_, titles[id_]) for id_ in chosen]
-
-
-def _follow(tools: Tools, question: str, follow_up: _FollowUp) -> _Node:
-    """Ask the question of one entity, by local search."""
-    asked = f"{follow_up.title}: {question}"
-    found = tools.retriever.local(asked, tools.settings.local.k, focus=[follow_up.entity_id])
-    statements = tools.answerer.answer(asked, tools.retriever.units(found.text_units), STEP_STATEMENTS)
-    node = _Node(asked, statements, found.text_units, tuple(hit.id for hit in found.entities))
-    follow_up.parent.children.append(node)
-    return node
-
-
-def _step(node: _Node, numbering: Numbering) -> Step:
-    """A node as the answer shows it; of its children, the best first."""
-    marks = tuple(mark for statement in node.statements for mark in numbering.marks(statement))
-    text = " ".join(" ".join(statement.text.split()) for statement in node.statements)
-    children = sorted(node.children, key=lambda child: (-child.score, child.question))
-    step = Step(node.question, text or NOTHING_FOUND, round(node.score, 4), marks)
-    return replace(step, children=tuple(_step(child, numbering) for child in children))
+def _joined(folds: Sequence[Found]) -> Found:
+    """What the folds found, as one."""
+    return Found(
+        statements=tuple(statement for fold in folds for statement in fold.statements),
+        score=max((fold.score for fold in folds), default=0.0),
+        suggestions=tuple(suggestion for fold in folds for suggestion in fold.suggestions),
+        items=tuple(item for fold in folds for item in fold.items),
+    )

@@ -1,13 +1,19 @@
-"""Local search: the passages and entities that hang together with what the question names."""
+"""Local search: the passages, entities, relationships, claims and reports that hang together with
+what the question names."""
 
-from graphrag.answers import Answer
-from graphrag.query.context import Tools, answer, entity_items, unit_items
+from collections.abc import Generator
+
+from graphrag.answers import Answer, Event, Retrieved
+from graphrag.query import answering, gathering
+from graphrag.query.context import Inquiry
 
 
-def search(tools: Tools, question: str) -> Answer:
-    """Answer from the text units that the walk over the graph ranks best."""
-    found = tools.retriever.local(question, tools.settings.local.k)
-    units = tools.retriever.units(found.text_units)
-    statements = tools.answerer.answer(question, units, tools.settings.sentences)
-    context = [*unit_items(units), *entity_items(tools.retriever, found.entities)]
-    return answer(question, "local", statements, context)
+def search(inquiry: Inquiry) -> Generator[Event, None, Answer]:
+    """Answer from what the walk over the graph comes to."""
+    settings = inquiry.settings.local
+    if inquiry.chat:
+        items = gathering.gather(inquiry, inquiry.question, settings.context_tokens)
+    else:
+        items = gathering.nearest(inquiry, inquiry.question, settings.k)
+    yield Retrieved(inquiry.question, tuple(items))
+    return inquiry.conclude("local", (yield from answering.answer(inquiry, items)))

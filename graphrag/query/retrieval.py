@@ -15,8 +15,9 @@ from graphrag.answers import RetrievedUnit
 from graphrag.language import UNSPACED, WORD, fold, without_josa
 from graphrag.models.base import Embedder
 from graphrag.names import WordCase, find_names
-from graphrag.query import passage_graph
+from graphrag.query import passage_graph, surroundings
 from graphrag.query.passage_graph import PassageGraph
+from graphrag.query.surroundings import Surroundings
 from graphrag.settings import LocalSettings
 from graphrag.storage.base import Hit, Reader
 
@@ -104,6 +105,10 @@ class Retriever:
         found = [self.graph.named[fold(name)] for name in capitalised if fold(name) in self.graph.named]
         return list(dict.fromkeys(found or self._any_named(question)))
 
+    def entity_ids_in(self, question: str) -> list[str]:
+        """Ids of the entities that a question names."""
+        return [self.graph.entity_ids[place - len(self.graph.unit_ids)] for place in self.names_in(question)]
+
     def _any_named(self, question: str) -> Iterator[int]:
         taken: set[int] = set()
         for first, last, name in _spans(question):
@@ -132,6 +137,11 @@ class Retriever:
     def graph(self) -> PassageGraph:
         """The graph of passages and entities, read at first use."""
         return passage_graph.load(self.reader)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What lies around every entity, read at first use."""
+        return surroundings.load(self.reader)
 
     def _documents(self, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
         rows = self.reader.rows("documents", list(dict.fromkeys(ids)), ["id", "title", "source_id"]).to_pylist()

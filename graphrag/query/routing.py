@@ -1,42 +1,156 @@
-"""Which method suits a question: cheap signals only, no model.
+"""Which method suits a question: cheap signals, and the model where they leave it open.
 
-The collection decides as much as the question does: a question that names something the graph
-knows is local, one that asks about everything is global.
+A question asks for one fact, joins several, or is about the whole collection. The signals are
+weighed by multinomial logistic regression; `docs/explanation/routing.md` has the figures.
 """
 
+import math
 import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from graphrag.answers import Method
+from graphrag.errors import UnusableReplyError
+from graphrag.messages import Reply, ReplySchema, Request
+from graphrag.models.replies import to_object
+from graphrag.prompts import Prompts
+from graphrag.query import signals
+from graphrag.query.prototypes import Kind
 from graphrag.query.retrieval import Retriever
+from graphrag.query.signals import Signals
 
-_WHOLE = re.compile(
-    r"\b(themes?|topics?|overall|overview|summar\w+|main|major|common|general(?:ly)?|across|throughout|whole|entire|"
-    r"collection|corpus|dataset|documents|trends?|patterns?)\b|\babout\W*$|전체|전반|요약|주제|주요|경향|공통",
-    re.IGNORECASE,
+STAGE = "route"
+ROUTES: Mapping[Kind, Method] = {"local": "local", "multi-hop": "drift", "global": "global"}
+"""The method for each kind of question."""
+KINDS: tuple[Kind, ...] = ("local", "multi-hop", "global")
+WEIGHTS: Mapping[str, tuple[float, float]] = {
+    "rarity": (0.26, -1.23),
+    "words": (2.47, 0.05),
+    "breadth": (-0.14, 0.79),
+    "relates": (2.41, -0.05),
+    "follows": (0.97, -0.02),
+    "fact": (-0.68, -0.71),
+    "clauses": (0.56, 0.3),
+    "bridges": (1.25, -0.56),
+    "like_global": (-0.08, 1.01),
+    "like_joined": (0.57, 0.59),
+}
+"""Of `Signals.values`, in their order: log-odds against local of multi-hop and of global, fitted by
+`python -m benchmarks routing`."""
+BIAS = (-6.59, -0.49)
+MARGIN = 0.3
+"""Less likelihood than this between the first and the second kind is not sure."""
+SHOWN = 3
+"""Words or names that a reason gives."""
+LONGEST = 2000
+"""Characters of a question that the model is shown."""
+_SCHEMA = ReplySchema(
+    "route",
+    {
+        "type": "object",
+        "properties": {"method": {"type": "string", "enum": list(ROUTES.values())}},
+        "required": ["method"],
+        "additionalProperties": False,
+    },
 )
-_JOINS = re.compile(
-    r"\b(how|why|relat\w+|connect\w+|between|compar\w+|differ\w+|influenc\w+|affect\w+|chang\w+|role|lead|led)\b"
-    r"|관계|영향|차이|비교|어떻게|왜",
-    re.IGNORECASE,
-)
+_SAID = re.compile(r"\b(?:local|drift|global|multi-?hop)\b", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"^['’]s?\s+")
 
 
-def route(question: str, retriever: Retriever) -> tuple[Method, str]:
-    """The method for a question, and why, in words for the user."""
-    named = [retriever.graph.entity_titles[p - len(retriever.graph.unit_ids)] for p in retriever.names_in(question)]
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The method for a question."""
+
+    method: Method
+    reason: str
+    """In words for the user."""
+    sure: bool
+    """False where the signals are weak or disagree: a model may know better."""
+
+
+def route(question: str, retriever: Retriever) -> Route:
+    """The method for a question, without a model: a millisecond beyond the question's embedding,
+    and at first the embedding of the prototypes.
+
+    An index without entities has one way only; one without reports cannot answer globally.
+    """
     if not retriever.graph.entity_ids:
-        return "basic", "the index has no entities"
-    whole = _WHOLE.search(question)
-    if whole and not _proper(named):
-        return "global", f"it asks about the collection ('{whole.group()}') and names nothing in particular"
-    joins = _JOINS.search(question)
-    if joins and len(named) != 0:
-        return "drift", f"it asks how things hang together ('{joins.group()}')"
-    if named:
-        return "local", f"it names {', '.join(named[:3])}"
-    return "local", "nothing says that it is about the whole collection"
+        return Route("basic", "the index has no entities", sure=True)
+    found = signals.read(question, retriever)
+    odds = likelihoods(found.values)
+    likely: list[Kind] = sorted(KINDS, key=lambda kind: -odds[kind])
+    reason, sure = _reason(likely[0], found), odds[likely[0]] - odds[likely[1]] >= MARGIN
+    if "global" in likely[:2] and not _has_reports(question, retriever):
+        reason += ", but the index has no reports to answer that from" if likely[0] == "global" else ""
+        # A model might say global all the same.
+        sure = True
+        likely.remove("global")
+    return Route(ROUTES[likely[0]], reason, sure)
 
 
-def _proper(names: list[str]) -> bool:
-    """Whether one is a name and not a word: written with a capital, or in a script that has none."""
-    return any(name[:1].isupper() or name[:1].lower() == name[:1].upper() for name in names)
+def likelihoods(values: Sequence[float]) -> Mapping[Kind, float]:
+    """How likely each kind of question is, given `Signals.values`; they add up to 1."""
+    scores = [0.0, *BIAS]
+    for value, (joined, whole) in zip(values, WEIGHTS.values(), strict=True):
+        scores[1] += joined * value
+        scores[2] += whole * value
+    shares = [math.exp(score - max(scores)) for score in scores]
+    return {kind: share / sum(shares) for kind, share in zip(KINDS, shares, strict=True)}
+
+
+def plan(question: str, route: Route, prompts: Prompts) -> Request:
+    """The call that asks the model for the method."""
+    asked = " ".join(question.split())[:LONGEST]
+    return Request(STAGE, prompts.render("route", guess=route.method, question=asked), _SCHEMA)
+
+
+def parse(reply: Reply) -> Method:
+    """The method that a reply names. Raises UnusableReplyError where it names none or several."""
+    for text in (_stated(reply.text), reply.text, reply.text.strip().rpartition("\n")[2]):
+        named: set[Method] = {_method(word) for word in _SAID.findall(text)}
+        if len(named) == 1:
+            return named.pop()
+    raise UnusableReplyError("the reply names no method of answering; ask again")
+
+
+def _stated(text: str) -> str:
+    try:
+        return str(to_object(text).data.get("method", ""))
+    except UnusableReplyError:
+        return ""
+
+
+def _method(word: str) -> Method:
+    match word.lower():
+        case "local":
+            return "local"
+        case "global":
+            return "global"
+        case _:
+            return "drift"
+
+
+def _has_reports(question: str, retriever: Retriever) -> bool:
+    return bool(retriever.reader.nearest("community_reports", retriever.vector(question), 1))
+
+
+def _reason(kind: Kind, found: Signals) -> str:
+    if kind == "global":
+        words = (*found.whole, *found.broad)
+        return (
+            f"it asks about the collection ({_list(words)})" if words else "it reads like a question about everything"
+        )
+    if kind == "multi-hop":
+        if words := (*found.relates, *found.follows):
+            return f"it asks how things hang together ({_list(words)})"
+        if found.bridges:
+            return f"it describes what it does not name ({_list(found.bridges)})"
+        return "it reads like a question that joins several facts"
+    if found.names:
+        return f"it names {', '.join(found.names[:SHOWN])}"
+    return "it asks for one fact" if found.fact else "nothing says that it is about the whole collection"
+
+
+def _list(words: Iterable[str]) -> str:
+    shown = dict.fromkeys(_POSSESSIVE.sub("", word) for word in words)
+    return ", ".join(f"'{word}'" for word in list(shown)[:SHOWN])

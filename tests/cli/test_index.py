@@ -7,7 +7,7 @@ from commands import Command
 from samples import MILLS, write_rows
 
 from graphrag import GraphRAG
-from graphrag.query.context import NOTHING_FOUND
+from graphrag.query.answering import NOTHING_FOUND
 
 HINT = "No language model is configured (llm.provider: none), so the method is fast, which needs none."
 

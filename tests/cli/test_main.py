@@ -3,7 +3,7 @@ from commands import Command, run
 
 import graphrag as package
 
-COMMANDS = ["init", "index", "query", "retrieve", "export", "import"]
+COMMANDS = ["init", "index", "query", "chat", "retrieve", "export", "import"]
 
 
 def test_help_names_every_command():
@@ -38,8 +38,10 @@ def test_without_a_command_it_says_what_there_is(graphrag: Command):
         (["ask", "Who?"], "No such command 'ask'."),
         (["quer", "Who?"], "'query'"),
         (["query"], "Missing argument 'QUESTION'."),
-        (["query", "Who?", "--methd", "local"], "No such option '--methd'. Did you mean '--method'?"),
+        (["query", "Who?", "--methd", "local"], "No such option '--methd'. (Did you mean one of: '--method', "),
         (["query", "Who?", "--method", "magic"], "'magic' is not one of 'auto', 'local', 'global', 'drift', 'basic'"),
+        (["query", "Who?", "--max-calls", "-1"], "-1 is not in the range x>=0"),
+        (["query", "Who?", "--data", "/nowhere"], "'/nowhere' does not exist"),
         (["index", "--method", "magic"], "'magic' is not one of 'auto', 'standard', 'fast'"),
         (["retrieve"], "Give either QUESTION or --questions FILE.jsonl."),
         (["retrieve", "Who?", "-k", "0"], "0 is not in the range x>=1"),

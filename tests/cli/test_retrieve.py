@@ -34,6 +34,17 @@ def test_basic_ranks_without_the_graph(root: Path, graphrag: Command):
     assert "Corvane Group" not in [unit["document_title"] for unit in json.loads(outcome.out)["results"]]
 
 
+def test_only_documents_that_meet_a_condition_are_ranked(root: Path, graphrag: Command):
+    path = root / "questions.jsonl"
+    path.write_text(json.dumps({"question": TWO_HOPS}))
+
+    for asked in ([TWO_HOPS, "--json"], ["--questions", path]):
+        outcome = graphrag("retrieve", *asked, "--filter", "title=Aune|Otto Veit", "--root", root)
+
+        found = {unit["document_title"] for unit in json.loads(outcome.out)["results"]}
+        assert found == {"Aune", "Otto Veit"}
+
+
 def test_a_file_of_questions_has_a_line_for_each_in_order(root: Path, graphrag: Command):
     questions = [
         {"id": "b", "question": "Who is Otto Veit?", "answer": "a chemist"},

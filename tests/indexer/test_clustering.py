@@ -127,8 +127,9 @@ def test_large_communities_are_split_and_small_ones_are_not():
         found = detect(built, CommunitySettings(resolution=0.1, max_size=max_size))
         return {level: [c.size for c in found if c.level == level] for level in {c.level for c in found}}
 
-    assert sizes(max_size=10) == {0: [10] * 4}
-    assert sizes(max_size=9) == {0: [10] * 4, 1: [5] * 8}
+    assert sizes(max_size=15) == {0: [15, 15, 10]}
+    assert sizes(max_size=10) == {0: [15, 15, 10], 1: [10, 5, 10, 5]}
+    assert sizes(max_size=9) == {0: [15, 15, 10], 1: [10, 5, 10, 5, 5, 5], 2: [5, 5, 5, 5]}
 
 
 def test_a_loner_joins_the_company_of_its_text_unit():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import samples
+from extractor import Forgetful
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,7 +58,7 @@ GRAPH = {
 DEFAULTS = Options()
 
 
-class Scripted:
+class Scripted(Forgetful):
     """A service whose model answers by what it is asked."""
 
     model = "scripted"

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
+from extractor import Forgetful, serve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import text_units
@@ -21,8 +23,10 @@ from graphrag.indexer.method import Reported
 from graphrag.indexer.report_drafts import Draft, Point, plain
 from graphrag.indexer.report_lines import CHILD_FINDINGS
 from graphrag.indexer.report_replies import parse
+from graphrag.indexer.reporting import FEW_FINDINGS
 from graphrag.language import DATA_REFERENCE
 from graphrag.messages import Reply, Request, Unanswered
+from graphrag.models.fake import FakeChat
 from graphrag.progress import silent
 from graphrag.prompts import Prompts
 from graphrag.records import Community, ExtractedEntity, ExtractedRelationship, Extraction, Report
@@ -59,7 +63,7 @@ def reports(request: Request, **fields: object) -> str:
 
 
 @dataclass
-class Model:
+class Model(Forgetful):
     """A ChatService whose model answers at once: with a text, a Reply, or what no reply was had for."""
 
     answer: Callable[[Request], str | Reply | Unanswered] = reports
@@ -375,17 +379,46 @@ def test_small_communities_share_calls():
         assert any(name(member) in written.title for member in groups[written.community])
 
 
-def test_calls_stay_as_they_are_when_a_community_comes_along():
+def test_of_communities_that_came_along_or_changed_alone_reports_are_asked_for(tmp_path: Path):
     groups = [list(range(first, first + 4)) for first in range(0, 96, 4)]
     built = make_graph(96, [pair for group in groups for pair in clique(group)], "is an old friend of the family")
     all_of_them = [community(built, group, n) for n, group in enumerate(groups)]
-    before, after = Model(), Model()
 
-    write(all_of_them[1:], built, before, input_tokens=6000)
-    write(all_of_them, built, after, input_tokens=6000)
+    def foreign(request: Request) -> str:
+        return reports(request, findings=[["About n1", "Something.", "E1,E99,R2"]])
 
-    known = {request.key() for request in before.requests}
-    assert sum(request.key() not in known for request in after.requests) <= 3
+    def remembering(communities: Sequence[Community]) -> tuple[Reported, list[Request]]:
+        chat = FakeChat(foreign)
+        service = serve(chat, tmp_path)
+        reported = reporting.write(
+            communities, built, text_units(*"abcde"), Asking(service, PROMPTS, silent), ReportSettings()
+        )
+        service.close()
+        return reported, chat.requests
+
+    before, asked = remembering(all_of_them[2:])
+    after, asked_then = remembering(all_of_them)
+    again, nothing = remembering(all_of_them)
+
+    assert len(asked) >= 5
+    assert [len(parts(request)) for request in asked_then] == [2]
+    assert {f"{name(n)} |" for n in range(8)} <= set(re.findall(r"n\d\d \|", asked_then[0].messages[-1].content))
+    assert after.reports[2:] == before.reports
+    assert (again, nothing) == (after, [])
+    assert before.notices != after.notices
+
+
+def test_what_others_wait_for_is_written_in_shorter_calls_than_the_rest():
+    built, related = family(groups=4, size=6)
+    lone = make_graph(24, [pair for first in range(0, 24, 6) for pair in clique(range(first, first + 6))])
+    alone = [community(lone, range(first, first + 6), n) for n, first in enumerate(range(0, 24, 6))]
+    waited, rest = Model(), Model()
+
+    write(related, built, waited)
+    write(alone, lone, rest)
+
+    assert max(sum(most for _, most, _ in parts(request)) for request in waited.requests) <= FEW_FINDINGS
+    assert max(sum(most for _, most, _ in parts(request)) for request in rest.requests) > FEW_FINDINGS
 
 
 # --- Roll-up and what does not fit -------------------------------------------------------
@@ -427,10 +460,10 @@ def test_a_community_that_does_not_fit_is_shortened_from_its_edge():
     built = make_graph(60, [(0, leaf) for leaf in range(1, 60)])
     model = Model()
 
-    reported = write([community(built, range(60))], built, model, input_tokens=2600)
+    reported = write([community(built, range(60))], built, model)
 
     (request,) = model.requests
-    assert tokens.count(request.messages[-1].content) <= 2600
+    assert tokens.count(request.messages[-1].content) <= report_lines.FULL_TOKENS + 50
     lines = request.messages[-1].content
     assert f"n00 | person | n00 {LONG}" in lines
     assert "n59 | person\n" in lines

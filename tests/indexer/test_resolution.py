@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from extractor import Forgetful, serve
 from fakes import WordEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from graphrag.indexer.resolution import apply, cluster, collect, parse, resolve,
 from graphrag.indexer.vetoes import veto
 from graphrag.messages import Reply, Unanswered
 from graphrag.models.embedded import EmbeddedEmbedder
+from graphrag.models.fake import FakeChat
 from graphrag.progress import silent
 from graphrag.prompts import Prompts
 from graphrag.records import ExtractedClaim, ExtractedEntity, ExtractedRelationship, ExtractedStatement, Extraction
@@ -31,7 +33,7 @@ def found(*names, type_="person", description=""):
     return [Extraction(f"u{n}", (ExtractedEntity(name, type_, description),), ()) for n, name in enumerate(names)]
 
 
-class Model:
+class Model(Forgetful):
     """Calls those pairs the same whose two names are in a group; or answers what it is told to."""
 
     def __init__(self, *groups, answer=None):
@@ -107,6 +109,26 @@ def test_many_pairs_a_call():
     pairs = [line for r in model.requests for line in r.messages[-1].content.splitlines() if " | " in line]
     assert len(pairs) == 12
     assert len(model.requests) == 3
+
+
+def test_a_pair_that_was_judged_is_not_asked_about_again(tmp_path):
+    groups = Model(["Ann Abel0", "A. Abel0"], ["Ann Abel12", "A. Abel12"])
+
+    def judged(count):
+        chat = FakeChat(lambda request: groups.reply(request))
+        service = serve(chat, tmp_path)
+        names = [f"{first} Abel{n}" for n in range(count) for first in ("Ann", "A.")]
+        found_same = resolved(found(*names), model=service, pairs_per_call=5)
+        service.close()
+        return merged(found_same), [line for r in chat.requests for line in r.messages[-1].content.splitlines()[1:]]
+
+    before, asked = judged(12)
+    after, asked_then = judged(13)
+
+    assert (len(asked), len(asked_then)) == (12, 1)
+    assert "Abel12" in asked_then[0]
+    assert (len(before), len(after)) == (1, 2)
+    assert judged(13) == (after, [])
 
 
 def test_no_model_overrules_a_veto():

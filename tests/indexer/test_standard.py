@@ -152,6 +152,29 @@ def test_a_document_that_is_added_asks_for_its_own_windows(built: Path, undistur
     assert {"Quentin Oak", "Ruth Oak"} <= again.titles()
 
 
+def test_an_index_that_was_added_to_is_the_one_that_a_build_of_all_makes(built: Path, tmp_path: Path):
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    for folder in (built, fresh):
+        write_rows(folder, town(6))
+
+    added, anew = build(built), build(fresh)
+
+    assert added.tables == anew.tables
+    assert len(added.requests) < len(anew.requests)
+    assert build(shutil.copytree(built, tmp_path / "again", ignore=shutil.ignore_patterns("output"))).requests == []
+
+
+def test_reports_do_not_wait_for_summaries(root: Path, undisturbed: tuple[Path, Built]):
+    def silence(request: Request) -> Said | None:
+        return "" if request.stage == summarizing.STAGE else None
+
+    again = build(root, model(silence))
+
+    assert again.summary.failures
+    assert keys(again.asked(reporting.STAGE)) == keys(undisturbed[1].asked(reporting.STAGE))
+
+
 def test_a_document_that_is_gone_asks_nothing_of_extraction(built: Path):
     write_rows(built, TOWN[:-1])
 

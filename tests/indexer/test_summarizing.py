@@ -161,7 +161,19 @@ def test_what_replies_leave_out_is_had_from_the_next_run(tmp_path: Path):
     assert failures == tuple(Failure(STAGE, f"n{n}", LEFT_OUT) for n in (0, 2, 3))
     assert [len(shown(request)) for request in first.requests] == [4, *[1] * 6]
     assert texts(repaired) == ["Short n0.", "Only n1.", "Short n2.", "Short n3."]
-    assert (none, len(second.requests)) == ((), 3)
+    assert (none, [len(shown(request)) for request in second.requests]) == ((), [3])
+
+
+def test_a_description_that_was_condensed_is_not_again_whatever_it_is_asked_with(tmp_path: Path):
+    run(FakeChat(short), described(LONG, f"{LONG}!"), root=tmp_path)
+    second = FakeChat(short)
+
+    condensed, failures = run(second, described(LONG, f"{LONG}!", f"{LONG}?"), root=tmp_path)
+
+    assert [[title for _, line in shown(request) for title in line.split(":")[:1]] for request in second.requests] == [
+        ["n2"]
+    ]
+    assert (texts(condensed), failures) == (["Short n0.", "Short n1.", "Short n2."], ())
 
 
 def test_a_lone_subject_that_is_left_out_is_had_from_the_next_run(tmp_path: Path):

@@ -75,3 +75,27 @@ def test_a_failed_call_gives_back_what_was_set_aside():
             purse.settle("extract", reserved, None)
 
     run(main())
+
+
+def test_calls_are_limited_whatever_becomes_of_them():
+    async def main():
+        purse = Purse(Budget(max_calls=2), Prices())
+        for left in (1, 0):
+            purse.settle("extract", await purse.reserve(request("a")), None)
+            assert purse.calls_left == left
+        with pytest.raises(BudgetExceededError, match="called 2 times"):
+            await purse.reserve(request("a"))
+        assert (purse.lacking, purse.tokens_left) == ("--max-calls", None)
+
+    run(main())
+
+
+def test_what_is_left_is_neither_spent_nor_set_aside():
+    async def main():
+        purse = Purse(Budget(max_tokens=1000), Prices())
+        reserved = await purse.reserve(request("a", max_tokens=100))
+        assert purse.tokens_left == 1000 - reserved.prompt - 100
+        purse.settle("extract", reserved, TokenUsage(900, 300))
+        assert purse.tokens_left == 0
+
+    run(main())

@@ -16,12 +16,14 @@ from graphrag.errors import (
     UnusableReplyError,
 )
 from graphrag.messages import Reply, TokenUsage, Unanswered
+from graphrag.models.attempts import LONGEST_TOKEN, SHORTEST_LIMIT
 from graphrag.models.background import Background
 from graphrag.models.budget import Budget, StageUsage
 from graphrag.models.dry_run import DryRun
 from graphrag.models.memo import Memo, Origin
 from graphrag.models.refusals import MalformedRequestError
-from graphrag.models.service import LONGEST_TOKEN, REFUSED, SHORTEST_LIMIT, ModelService
+from graphrag.models.service import ModelService
+from graphrag.models.session import REFUSED
 from graphrag.progress import silent
 from graphrag.settings import LLMSettings
 from graphrag.tokens import count

@@ -7,7 +7,7 @@ from samples import MILLS, indexed
 from graphrag import GraphRAG
 from graphrag.models.base import Embedder
 from graphrag.models.embedded import EmbeddedEmbedder
-from graphrag.query.answering import ExtractiveAnswerer
+from graphrag.query.checking import Checker
 from graphrag.query.context import Tools
 from graphrag.query.retrieval import Retriever
 from graphrag.settings import QuerySettings
@@ -22,7 +22,7 @@ def make_tools() -> Callable[..., Tools]:
         embedder = embedder or WordEmbedder()
         query = QuerySettings.model_validate(settings)
         retriever = Retriever(LanceStore(rag.root / "output").open(), embedder, query.local)
-        return Tools(retriever, ExtractiveAnswerer(embedder), embedder, query)
+        return Tools(retriever, embedder, Checker(embedder), query)
 
     return make
 

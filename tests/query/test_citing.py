@@ -87,9 +87,9 @@ def test_numbers_are_given_in_order_and_the_same_place_keeps_its_number():
     dead, cold = next(passages(SCROOGE)), next(passages(SNOW))
     numbering = Numbering()
 
-    prose = numbering.prose([statement("A\n  b.", dead), statement("C.", cold, dead), statement("D.")])
+    marks = [numbering.marks(each) for each in (statement("A", dead), statement("C.", cold, dead), statement("D."))]
 
-    assert prose == "A b. [1]\nC. [2] [1]\nD."
+    assert marks == [(1,), (2, 1), ()]
     assert numbering.marks(statement("E.", cold)) == (2,)
     assert numbering.citations() == (
         Citation(1, "Title 0", "d0", "", "u0", 0, 16, "Marley was dead."),
@@ -103,8 +103,16 @@ def test_two_places_of_one_text_unit_have_two_numbers():
     assert [numbering.marks(statement("", passage)) for passage in passages(SNOW)] == [(1,), (2,)]
 
 
+def test_what_was_cited_can_be_taken_back():
+    numbering = Numbering()
+    numbering.marks(statement("A", next(passages(SCROOGE))))
+    numbering.clear()
+
+    assert numbering.citations() == ()
+    assert numbering.marks(statement("B", next(passages(SNOW)))) == (1,)
+
+
 def test_nothing_cited():
-    assert Numbering().prose([]) == ""
     assert Numbering().citations() == ()
 
 

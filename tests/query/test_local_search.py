@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+from questions import ask
 from samples import TWO_HOPS, check_citations
 
 from graphrag import GraphRAG
@@ -10,7 +11,7 @@ from graphrag.query.context import Tools
 def test_the_context_is_what_the_walk_found(tools: Tools):
     found = tools.retriever.local(TWO_HOPS, 10)
 
-    answer = local_search.search(tools, TWO_HOPS)
+    answer = ask(local_search.search, tools, TWO_HOPS)
 
     assert answer.method == "local"
     expected = [*(("text_unit", h.id) for h in found.text_units), *(("entity", h.id) for h in found.entities)]
@@ -21,13 +22,13 @@ def test_the_context_is_what_the_walk_found(tools: Tools):
 
 
 def test_both_hops_are_answered_from(mills: GraphRAG, make_tools: Callable[..., Tools]):
-    answer = local_search.search(make_tools(mills, local={"k": 3}), TWO_HOPS)
+    answer = ask(local_search.search, make_tools(mills, local={"k": 3}), TWO_HOPS)
 
     assert {"Brightwell Mill", "Corvane Group"} <= {citation.document_title for citation in answer.citations}
 
 
 def test_without_entities_it_answers_from_the_nearest_passages(nameless: GraphRAG, make_tools: Callable[..., Tools]):
-    answer = local_search.search(make_tools(nameless, sentences=1), "when did the snow fall")
+    answer = ask(local_search.search, make_tools(nameless, sentences=1), "when did the snow fall")
 
     check_citations(answer, nameless)
     assert answer.text == "the snow fell all night. [1]"

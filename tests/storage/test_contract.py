@@ -15,9 +15,12 @@ from graphrag.storage.base import Store
 from graphrag.storage.lance import LanceStore
 from graphrag.storage.schema import EMBEDDED, MATCHED, TABLES
 
+from .public_lance import PublicLanceStore
 from .samples import DIMENSIONS, TEXTS, empty_tables, make_build, make_tables
 
-STORES: dict[str, Callable[[Path], Store]] = {"lance": LanceStore}
+TESTS = Path(__file__).parents[1]
+
+STORES: dict[str, Callable[[Path], Store]] = {"lance": LanceStore, "lance, public": PublicLanceStore}
 """Classes that take the index's folder."""
 
 
@@ -256,7 +259,8 @@ def test_another_process_is_refused_until_the_first_dies(store: Store, tmp_path:
     kind = type(store)
     program = f"import sys; from pathlib import Path; from {kind.__module__} import {kind.__name__} as Store\n"
     program += f"with Store(Path({str(tmp_path / 'output')!r})).lock(): print('held', flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, cwd=TESTS, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"held\n"
         with pytest.raises(BuildInProgressError), store.lock():

@@ -270,6 +270,19 @@ def test_many_rows_are_indexed_where_the_index_can(
     assert hits[0].score == pytest.approx(1)
 
 
+def test_ids_of_many_rows_are_indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lance, "SCANNED_ROWS", 500)
+    store = LanceStore(tmp_path)
+    store.publish(make_tables([""] * 500), make_build("many"))
+
+    found = {name: LanceDBConnection(tmp_path / "lancedb").open_table(name).list_indices() for name in TABLES}
+    assert {name for name, indices in found.items() if any(index.index_type == "BTree" for index in indices)} == {
+        "text_units"
+    }
+    ids = ["u7", "nobody", "u499", "u0"]
+    assert store.open().rows("text_units", ids, ["id"])["id"].to_pylist() == ["u7", "u499", "u0"]
+
+
 def test_importing_and_asking_for_the_build_load_neither_lancedb_nor_arrow(store: LanceStore) -> None:
     program = (
         "import sys; from pathlib import Path; from graphrag.storage.lance import LanceStore\n"

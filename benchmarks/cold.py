@@ -1,0 +1,75 @@
+"""What one `graphrag query` costs from start to end: CPU seconds and wall of whole processes.
+
+Each figure is the best of `RUNS`: what else runs on the machine only ever adds. Without a model the
+answer is extractive; with one, a mock server on loopback replies at once.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import standard
+from benchmarks.indexing import BOOK
+
+RUNS = 5
+METHODS = ("basic", "local", "global", "drift")
+QUESTION = "What does Marley's ghost tell Scrooge?"
+PARTS = {
+    "the interpreter": "pass",
+    "numpy": "import numpy",
+    "numpy, pyarrow": "import pyarrow",
+    "the engine": "import graphrag.engine",
+    "the index, open": "from graphrag import GraphRAG; GraphRAG({root!r}).table('entities')",
+    "a text, embedded": "from graphrag.models.embedded import EmbeddedEmbedder as E; E().embed(['Scrooge'])",
+    "import lancedb": "import lancedb",
+    "import openai": "import openai",
+}
+SETTINGS = 'llm: {{provider: openai, model: mock, base_url: "{url}/v1"}}\n'
+
+
+def main() -> None:
+    print(f"\ncold queries: whole processes, best of {RUNS}")
+    print(f"{'':28}{'CPU s':>8}{'wall s':>8}{'peak MB':>9}")
+    with tempfile.TemporaryDirectory() as scratch:
+        shutil.copytree(BOOK, Path(scratch, "input"))
+        subprocess.run([*graphrag("index", scratch), "--method", "fast"], check=True, capture_output=True)
+        for name, program in PARTS.items():
+            report(f"  {name}", [sys.executable, "-c", program.format(root=scratch)])
+        for method in METHODS:
+            report(method, [*graphrag("query", scratch), "--method", method, QUESTION])
+        if not standard.PEERS.exists():
+            print("with a model: skipped, the mock server in ../shared/peers is not there")
+            return
+        with standard.server() as mock:
+            Path(scratch, "settings.yaml").write_text(SETTINGS.format(url=mock.url))
+            mock.post("/config", standard.CALM)
+            for method in METHODS:
+                report(f"{method}, with a model", [*graphrag("query", scratch), "--method", method, QUESTION])
+
+
+def graphrag(command: str, root: str) -> list[str]:
+    return [sys.executable, "-m", "graphrag", command, "--root", root]
+
+
+def report(name: str, command: list[str]) -> None:
+    runs = [run(command) for _ in range(RUNS)]
+    if None in runs:
+        print(f"{name:28}  failed")
+        return
+    cpu, wall, peak = (min(figures) for figures in zip(*filter(None, runs), strict=True))
+    print(f"{name:28}{cpu:8.2f}{wall:8.2f}{peak:9.0f}", flush=True)
+
+
+def run(command: list[str]) -> tuple[float, float, float] | None:
+    """CPU seconds, wall seconds and peak MB of a process; None if it failed."""
+    started = time.monotonic()
+    environment = {**os.environ, "OPENAI_API_KEY": "none"}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.monotonic() - started
+    return None if status else (used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)

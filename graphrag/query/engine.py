@@ -1,0 +1,135 @@
+"""The query engine: a question goes in, events come out, the last of them the answer.
+
+The plain call is this one consumed to its end, so that streaming has no code of its own.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from threading import Lock
+
+from graphrag.answers import Answer, Event, Finished, Method, QueryOptions, RetrievedUnit, Routed, Usage
+from graphrag.errors import QueryError
+from graphrag.messages import Unanswered
+from graphrag.models.base import ChatSession, Embedder
+from graphrag.query import basic, conversing, drift_search, filtering, global_search, local_search, routing
+from graphrag.query.chat import Chat
+from graphrag.query.checking import Checker
+from graphrag.query.context import Inquiry, Tools
+from graphrag.query.conversing import Conversation
+from graphrag.query.filtered_reader import FilteredReader
+from graphrag.query.retrieval import Retriever
+from graphrag.settings import QuerySettings
+from graphrag.storage.base import Reader
+
+LONGEST_QUESTION = 20_000
+"""Characters; more is a document, not a question."""
+MOST_PARTS = 4
+"""Filters whose part of the index is kept open."""
+BY_MODEL = "the model says so, as the question itself leaves it open"
+
+Search = Callable[[Inquiry], Generator[Event, None, Answer]]
+METHODS: Mapping[Method, Search] = {
+    "local": local_search.search,
+    "global": global_search.search,
+    "drift": drift_search.search,
+    "basic": basic.search,
+}
+
+
+class QueryEngine:
+    """Answers questions from one version of an index. For any thread."""
+
+    def __init__(self, reader: Reader, embedder: Embedder, settings: QuerySettings) -> None:
+        """`embedder` made the vectors of the index."""
+        self._reader = reader
+        self._embedder = embedder
+        self._settings = settings
+        self._retriever = Retriever(reader, embedder, settings.local)
+        self._tools = Tools(self._retriever, embedder, Checker(embedder), settings)
+        self._parts: OrderedDict[frozenset[str], QueryEngine] = OrderedDict()
+        self._lock = Lock()
+
+    def filtered(self, filters: Sequence[str]) -> "QueryEngine":
+        """One that knows nothing but the documents that meet all conditions. Raises QueryError."""
+        if not filters:
+            return self
+        documents = filtering.matching(self._reader, filtering.parse(filters))
+        with self._lock:
+            if documents not in self._parts:
+                part = FilteredReader(self._reader, documents)
+                self._parts[documents] = QueryEngine(part, self._embedder, self._settings)
+            self._parts.move_to_end(documents)
+            while len(self._parts) > MOST_PARTS:
+                self._parts.popitem(last=False)
+            return self._parts[documents]
+
+    def retrieve(self, question: str, k: int, method: str) -> list[RetrievedUnit]:
+        """The k best text units, best first. Raises QueryError."""
+        asked = _checked(question)
+        ranked = self._retriever.hybrid("text_units", asked, k) if method == "basic" else None
+        return self._retriever.units(self._retriever.local(asked, k).text_units if ranked is None else ranked)
+
+    def ask(
+        self,
+        question: str,
+        method: str,
+        chat: Chat | None = None,
+        options: QueryOptions | None = None,
+        conversation: Conversation | None = None,
+    ) -> Generator[Event]:
+        """The way to an answer, event by event. `method` is one of `METHODS` or "auto".
+
+        Raises QueryError for a question or method that is none, and ModelError where the model
+        cannot be asked at all.
+        """
+        started = time.monotonic()
+        asked = _checked(question)
+        if conversation:
+            asked = conversing.stand_alone(asked, conversation, chat)
+        inquiry = Inquiry(asked, self._tools, chat, options or QueryOptions())
+        chosen, reason = _choose(inquiry, method)
+        yield Routed(chosen, reason)
+        answer = yield from METHODS[chosen](inquiry)
+        usage = replace(_usage(chat.session) if chat else Usage(), seconds=round(time.monotonic() - started, 3))
+        said = "" if asked == question.strip() else asked
+        answer = replace(answer, question=question, stands_for=said, route=reason, usage=usage)
+        if conversation is not None:
+            conversation.add(question, answer.text)
+        yield Finished(answer)
+
+
+def _choose(inquiry: Inquiry, method: str) -> tuple[Method, str]:
+    """The method, and why where it was not given."""
+    for known in METHODS:
+        if method == known:
+            return known, ""
+    if method != "auto":
+        raise QueryError(f"unknown query method '{method}': use auto, {', '.join(METHODS)}")
+    route = routing.route(inquiry.question, inquiry.retriever)
+    if route.sure or inquiry.chat is None:
+        return route.method, route.reason
+    (said,) = inquiry.chat.ask([routing.plan(inquiry.question, route, inquiry.chat.prompts)], routing.parse)
+    return (route.method, route.reason) if isinstance(said, Unanswered) else (said, BY_MODEL)
+
+
+def _checked(question: str) -> str:
+    if not question.strip():
+        raise QueryError("the question is empty")
+    if len(question) > LONGEST_QUESTION:
+        raise QueryError(
+            f"the question has {len(question):,} characters, at most {LONGEST_QUESTION:,} are read: "
+            "put long texts into the input folder and ask about them"
+        )
+    return question.strip()
+
+
+def _usage(session: ChatSession) -> Usage:
+    stages = session.usage.values()
+    return Usage(
+        model_calls=sum(stage.calls for stage in stages),
+        remembered=sum(stage.hits for stage in stages),
+        prompt_tokens=sum(stage.tokens.prompt for stage in stages),
+        completion_tokens=sum(stage.tokens.completion for stage in stages),
+    )

@@ -1,0 +1,125 @@
+"""What local search may show of the index: passages, entities, relationships, claims and reports.
+
+All that a walk from the question comes to, each with its worth on one scale: the best passage is
+worth 1. `packing` chooses among them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from graphrag.answers import ContextItem, ItemKind
+from graphrag.query import findings, packing
+from graphrag.query.context import Inquiry, unit_items
+from graphrag.query.retrieval import Neighbourhood, Retriever, fuse
+
+ENTITIES = 20
+"""Entities looked at; relationships, claims and communities are theirs."""
+EDGES = 60
+REPORTS = 5
+TOKENS_PER_PASSAGE = 40
+"""A passage is rarely shorter: as many are ranked as could fit."""
+WORTH: Mapping[ItemKind, float] = {"entity": 0.5, "relationship": 0.4, "claim": 0.3, "report": 0.5}
+"""The most that an item of a kind is worth, against 1 for the best passage."""
+SEEN = 0.25
+"""What remains of the worth of a passage that another step of the same question was shown: its
+answer tells of it already."""
+
+
+def gather(inquiry: Inquiry, question: str, limit: int, focus: Iterable[str] = ()) -> list[ContextItem]:
+    """The items for a question that fill at most `limit` tokens, with their handles.
+
+    `focus`: ids of entities that the question is about though it may not name them.
+    """
+    retriever = inquiry.retriever
+    found = retriever.local(question, max(limit // TOKENS_PER_PASSAGE, ENTITIES), focus)
+    entities = _entities(retriever, question, found)
+    settings = inquiry.settings.local
+    shares: dict[ItemKind, float] = {
+        "report": settings.reports,
+        "entity": settings.entities,
+        "relationship": settings.relationships,
+        "claim": settings.claims,
+    }
+    items = [
+        *_passages(inquiry, found),
+        *_described(retriever, entities),
+        *(_relationships(retriever, entities) if settings.relationships else ()),
+        *(_claims(retriever, entities) if settings.claims else ()),
+        *(_reports(inquiry, entities) if settings.reports else ()),
+    ]
+    return list(inquiry.sources.add(packing.pack(items, limit, shares)))
+
+
+def nearest(inquiry: Inquiry, question: str, k: int, focus: Iterable[str] = ()) -> list[ContextItem]:
+    """The k best passages and entities for a question, with their handles; for answers that quote."""
+    found = inquiry.retriever.local(question, k, focus)
+    entities = {hit.id: hit.score for hit in found.entities}
+    items = [*_passages(inquiry, found), *_described(inquiry.retriever, entities)]
+    return list(inquiry.sources.add(items))
+
+
+def _passages(inquiry: Inquiry, found: Neighbourhood) -> Iterator[ContextItem]:
+    units = inquiry.retriever.units(found.text_units)
+    inquiry.sources.know(units)
+    best = found.text_units[0].score if found.text_units else 1.0
+    for item in unit_items(units):
+        seen = SEEN if inquiry.sources.shown("text_unit", item.id) else 1.0
+        yield replace(item, score=seen * item.score / best)
+
+
+def _entities(retriever: Retriever, question: str, found: Neighbourhood) -> dict[str, float]:
+    """Ids of the entities nearest to the question, by the walk and by hybrid search, with their
+    worth among entities, 0 to 1."""
+    ranked = fuse([found.entities[:ENTITIES], retriever.hybrid("entities", question, ENTITIES)], decay=0.5)[:ENTITIES]
+    return {hit.id: hit.score / ranked[0].score for hit in ranked}
+
+
+def _described(retriever: Retriever, entities: Mapping[str, float]) -> Iterator[ContextItem]:
+    columns = ["id", "title", "type", "description", "text_unit_ids"]
+    for row in retriever.reader.rows("entities", list(entities), columns).to_pylist():
+        text = f"({row['type']}) {row['description'] or ''}" if row["type"] else row["description"] or ""
+        yield _item("entity", row, row["title"] or "", text, entities[row["id"]])
+
+
+def _relationships(retriever: Retriever, entities: Mapping[str, float]) -> Iterator[ContextItem]:
+    """Those between two of the entities first; then those that lead outward."""
+    around = retriever.surroundings.edges_among(entities)
+    worth = {edge.id: (entities.get(edge.source, 0.0) + entities.get(edge.target, 0.0)) / 2 for edge in around}
+    best = sorted(worth, key=lambda id_: (-worth[id_], id_))[:EDGES]
+    columns = ["id", "source", "target", "description", "weight", "text_unit_ids"]
+    for row in retriever.reader.rows("relationships", best, columns).to_pylist():
+        if row["description"]:
+            yield _item("relationship", row, f"{row['source']} — {row['target']}", row["description"], worth[row["id"]])
+
+
+def _claims(retriever: Retriever, entities: Mapping[str, float]) -> Iterator[ContextItem]:
+    of = retriever.surroundings.claims
+    worth = {claim: value for entity, value in entities.items() for claim in of.get(entity, ())}
+    columns = ["id", "type", "description", "status", "start_date", "end_date", "text_unit_id"]
+    for row in retriever.reader.rows("covariates", list(worth)[:EDGES], columns).to_pylist() if worth else ():
+        dates = [row[key][:10] for key in ("start_date", "end_date") if row[key] and row[key] != "NONE"]
+        told = ", ".join(filter(None, [row["type"], row["status"], " to ".join(dict.fromkeys(dates))]))
+        units = [row["text_unit_id"]] if row["text_unit_id"] else []
+        yield _item("claim", {**row, "text_unit_ids": units}, told, row["description"] or "", worth[row["id"]])
+
+
+def _reports(inquiry: Inquiry, entities: Mapping[str, float]) -> Iterator[ContextItem]:
+    """Summaries of the communities that hold most of what the entities are worth for their size."""
+    around, most = inquiry.retriever.surroundings, inquiry.options.community_level
+    held: defaultdict[int, float] = defaultdict(float)
+    for entity, value in entities.items():
+        for community in around.communities.get(entity, ()):
+            if community in around.reports and (most is None or around.levels[community] <= most):
+                held[community] += value
+    worth = {number: value / (around.sizes[number] + len(entities)) for number, value in held.items()}
+    best = sorted(worth, key=lambda number: (-worth[number], number))[:REPORTS]
+    scores = {around.reports[number]: worth[number] / worth[best[0]] for number in best}
+    for item in findings.summaries(inquiry, list(scores)):
+        yield replace(item, score=scores[item.id] * WORTH["report"])
+
+
+def _item(kind: ItemKind, row: Mapping[str, Any], title: str, text: str, worth: float) -> ContextItem:
+    units: Sequence[str] = row["text_unit_ids"] or ()
+    return ContextItem(kind, row["id"], title, text, worth * WORTH[kind], tuple(units))
