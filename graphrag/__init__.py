@@ -4,9 +4,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from graphrag.answers import Answer, Citation, ContextItem, RetrievedUnit, Step, Usage
+    from graphrag.answers import (
+        Answer,
+        Citation,
+        ContextItem,
+        Event,
+        Finished,
+        QueryOptions,
+        QuestionAnswered,
+        QuestionAsked,
+        Restarted,
+        Retrieved,
+        RetrievedUnit,
+        Routed,
+        Sentence,
+        Step,
+        Token,
+        Usage,
+    )
     from graphrag.engine import GraphRAG
     from graphrag.errors import GraphRAGError
+    from graphrag.query.conversing import Conversation
     from graphrag.records import IndexSummary
     from graphrag.settings import Settings
 
@@ -14,17 +32,40 @@ __all__ = [
     "Answer",
     "Citation",
     "ContextItem",
+    "Conversation",
+    "Event",
+    "Finished",
     "GraphRAG",
     "GraphRAGError",
     "IndexSummary",
+    "QueryOptions",
+    "QuestionAnswered",
+    "QuestionAsked",
+    "Restarted",
+    "Retrieved",
     "RetrievedUnit",
+    "Routed",
+    "Sentence",
     "Settings",
     "Step",
+    "Token",
     "Usage",
 ]
 __version__ = "0.1.0"
 
-_HOMES = {"GraphRAG": "engine", "GraphRAGError": "errors", "IndexSummary": "records", "Settings": "settings"}
+_HOMES = {
+    "Conversation": "query.conversing",
+    "GraphRAG": "engine",
+    "GraphRAGError": "errors",
+    "IndexSummary": "records",
+    "Settings": "settings",
+}
+    "Conversation": "query.conversing",
+    "GraphRAG": "engine",
+    "GraphRAGError": "errors",
+    "IndexSummary": "records",
+    "Settings": "settings",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -63,6 +63,20 @@ class EmbeddingSettings(Section):
     batch: int = Field(default=128, ge=1, description="texts a request")
 
 
+class RerankingSettings(Section):
+    """A second look at the passages that were found, by a model that reads each with the question."""
+
+    provider: Literal["none", "server", "transformers"] = "none"
+    model: str = Field(default="", description="the model's name at the server, a folder, or hub id")
+    base_url: str = Field(default="", description="of the server that has /rerank; empty: that of llm")
+    api_key: SecretStr | None = Field(default=None, exclude=True, description="GRAPHRAG_RERANKING__API_KEY only")
+    form: Literal["auto", "documents", "texts"] = Field(
+        default="auto", description="what the server calls passages: most documents, Text Embeddings Inference texts"
+    )
+    top: int = Field(default=50, ge=1, description="passages that are looked at again, for each search")
+    timeout: float = Field(default=30, gt=0, description="seconds after which their order stays as it was")
+
+
 class InputSettings(Section):
     """Where documents are, and which columns of tabular input mean what."""
 
@@ -188,6 +202,7 @@ class QuerySettings(Section):
     method: Literal["auto", "local", "global", "drift", "basic"] = "auto"
     sentences: int = Field(default=5, ge=1, description="sentences of an extractive answer")
     answer_tokens: int = Field(default=1500, ge=64, description="longest answer of a model, in tokens")
+    judge: bool = Field(default=False, description="whether the model looks its answer over: one more call")
     local: LocalSettings = LocalSettings()
     global_: GlobalSettings = Field(default=GlobalSettings(), alias="global")
     drift: DriftSettings = DriftSettings()
@@ -203,6 +218,7 @@ class Settings(BaseSettings):
 
     llm: LLMSettings = LLMSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
+    reranking: RerankingSettings = RerankingSettings()
     input: InputSettings = InputSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     extraction: ExtractionSettings = ExtractionSettings()
@@ -234,7 +250,7 @@ def load(root: Path) -> Settings:
     """
     _check_environment()
     data = _read(root / SETTINGS_FILE)
-    for section in ("llm", "embedding"):
+    for section in ("llm", "embedding", "reranking"):
         if isinstance(data.get(section), dict) and "api_key" in data[section]:
             raise SettingsError(
                 f"{SETTINGS_FILE} holds {section}.api_key: secrets are read from the environment only; "

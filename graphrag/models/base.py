@@ -40,6 +40,24 @@ class Embedder(Protocol):
         ...
 
 
+class Reranker(Protocol):
+    """Says how well texts answer a question, reading each together with it."""
+
+    @property
+    def name(self) -> str:
+        """Which model, as its maker calls it."""
+        ...
+
+    def scores(self, question: str, texts: Sequence[str]) -> "NDArray[np.float32]":
+        """A number for each text, shape (len(texts),), in their order; higher is better.
+
+        Logits of one model, probabilities of another: they compare the texts of one call and
+        nothing else. No text is left out: where the model is given less than a whole text, it is
+        the beginning. Raises ModelError, of which ModelRefusedError means that no call will do.
+        """
+        ...
+
+
 class ChatModel(Protocol):
     """Answers conversations: a server, or a model in this process.
 

@@ -77,10 +77,9 @@ def _entities(retriever: Retriever, question: str, found: Neighbourhood) -> dict
 
 
 def _described(retriever: Retriever, entities: Mapping[str, float]) -> Iterator[ContextItem]:
-    columns = ["id", "title", "type", "description", "text_unit_ids"]
+    columns = ["id", "title", "description", "text_unit_ids"]
     for row in retriever.reader.rows("entities", list(entities), columns).to_pylist():
-        text = f"({row['type']}) {row['description'] or ''}" if row["type"] else row["description"] or ""
-        yield _item("entity", row, row["title"] or "", text, entities[row["id"]])
+        yield _item("entity", row, row["title"] or "", row["description"] or "", entities[row["id"]])
 
 
 def _relationships(retriever: Retriever, entities: Mapping[str, float]) -> Iterator[ContextItem]:

@@ -77,6 +77,10 @@ class Retriever:
         """The question's embedding."""
         return self._embedder.embed([question])[0]
 
+    def vectors(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+        """Embeddings of texts, shape (len(texts), dimensions)."""
+        return self._embedder.embed(texts)
+
     def hybrid(self, table: str, question: str, k: int) -> list[Hit]:
         """The k best rows of a searchable table by vector and full-text search, fused."""
         depth = max(k, DEPTH)

@@ -5,7 +5,6 @@ No model but the embedding model is asked. Which signals count for what is in `r
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,7 @@ from graphrag.query.prototypes import PROTOTYPES
 from graphrag.query.retrieval import Retriever
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 NEAREST = 3
 """Prototypes of each kind that a question is held against: those most like it."""
@@ -26,7 +24,7 @@ KOREAN_WORD, UNSPACED_WORD = 1.7, 1.7
 def _cue(words: str, unspaced: str = "") -> re.Pattern[str]:
     """Any of some words; * stands for any ending, _ for a space. `unspaced`: parts of words."""
     spaced = "|".join(re.escape(word).replace(r"\*", r"\w*").replace("_", r"\s+") for word in words.split())
-    parts = "".join(f"|{re.escape(part)}" for part in unspaced.split())
+    parts = "".join(f"|{re.escape(part)}".replace("_", r"\s+") for part in unspaced.split())
     return re.compile(rf"\b(?:{spaced})\b{parts}", re.IGNORECASE)
 
 
@@ -188,16 +186,9 @@ def _likeness(question: str, retriever: Retriever) -> tuple[float, float]:
     import numpy as np
 
     vector = retriever.vector(question)
-    alike = {kind: _vectors(texts, retriever) @ vector for kind, texts in PROTOTYPES.items()}
+    alike = {kind: retriever.vectors(texts) @ vector for kind, texts in PROTOTYPES.items()}
     spread = float(np.std(np.concatenate(list(alike.values())))) or 1.0
     local, joined, whole = (
         float(np.sort(alike[kind])[-NEAREST:].mean()) / spread for kind in ("local", "multi-hop", "global")
     )
     return whole - max(local, joined), joined - local
-
-
-def _vectors(texts: Sequence[str], retriever: Retriever) -> "NDArray[np.float32]":
-    """Vectors of prototypes, shape (texts, dimensions); the embedder remembers them."""
-    import numpy as np
-
-    return np.stack([retriever.vector(text) for text in texts])

@@ -245,7 +245,7 @@ def test_what_nobody_foresaw_is_one_line_too(root: Path, graphrag: Command, monk
     def fail(*_: object) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr("graphrag.query.basic.search", fail)
+    monkeypatch.setattr("graphrag.query.engine.QueryEngine.ask", fail)
 
     outcome = graphrag("query", "Who?", "--method", "basic", "--root", root)
 

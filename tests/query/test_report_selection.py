@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -95,12 +96,22 @@ def test_likeness_leads_where_a_question_is_about_something():
     assert by_worth(inquiry, load(inquiry))[0].community == 3
 
 
-def test_breadth_leads_where_a_question_is_like_everything_alike():
-    inquiry = Inquiry("Whatever is it all about?", tools(MadeReader(TREE)))
-    found = load(inquiry)
-    same = Hierarchy({n: Place(p.id, n, p.level, p.children, p.rank, p.size, 0.1) for n, p in found.places.items()})
+def alike(inquiry: Inquiry) -> Hierarchy:
+    """Reports that are all as like the question."""
+    return Hierarchy({number: replace(place, likeness=0.1) for number, place in load(inquiry).places.items()})
 
-    assert numbers(by_worth(inquiry, same))[:2] == [0, 1]
+
+def test_breadth_leads_where_a_question_is_like_everything_alike():
+    sizes = [report(0, "Quay", size=2), report(1, "Harbour", size=40), report(2, "Mill", size=40, rank=9.0)]
+    inquiry = Inquiry("Whatever is it all about?", tools(MadeReader(sizes)))
+
+    assert numbers(by_worth(inquiry, alike(inquiry))) == [2, 1, 0]
+
+
+def test_words_lead_where_nothing_else_does():
+    inquiry = Inquiry("Cranes?", tools(MadeReader([report(0, "Quay"), report(1, "Cranes"), report(2, "Mill")])))
+
+    assert numbers(by_worth(inquiry, alike(inquiry))) == [1, 0, 2]
 
 
 # --- From the top down -------------------------------------------------------------------
