@@ -60,12 +60,6 @@ _HOMES = {
     "IndexSummary": "records",
     "Settings": "settings",
 }
-    "Conversation": "query.conversing",
-    "GraphRAG": "engine",
-    "GraphRAGError": "errors",
-    "IndexSummary": "records",
-    "Settings": "settings",
-}
 
 
 def __getattr__(name: str) -> object:

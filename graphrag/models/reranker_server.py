@@ -4,22 +4,22 @@ Embeddings Inference, which has a form of its own.
 
 import asyncio
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from graphrag.errors import (
     ConnectionLostError,
     ContextOverflowError,
     MissingDependencyError,
+    ModelError,
     OverloadedError,
     SettingsError,
     UnusableReplyError,
 )
-from graphrag.models import keys, refusals, tracing
+from graphrag.models import keys, refusals, rerank_replies, tracing
 from graphrag.models.background import Background
-from graphrag.models.bodies import Reader
+from graphrag.models.bodies import MOST
 from graphrag.models.completions import sendable
 from graphrag.models.refusals import MalformedRequestError, Server
 from graphrag.settings import Settings
@@ -77,7 +77,6 @@ class RerankerServer:
         self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/") + "/rerank"
         secrets = [value for value in (self._key.value, *self._headers.values()) if len(value) > 7]
         self._server = Server(self._url, ours.model, self._key.advice, tuple(secrets))
-        self._reader = Reader(self._url, ours.timeout)
         self._form: Form | None = None if ours.form == "auto" else ours.form
         self._background = background or Background()
         self._connected: tuple[asyncio.AbstractEventLoop, AsyncClient] | None = None
@@ -168,12 +167,16 @@ class RerankerServer:
         content = json.dumps(told, ensure_ascii=False).encode("utf-8")
         try:
             async with self._client().stream("POST", f"{self._base_url}/rerank", content=content) as response:
-                body = await self._reader.whole(response)
+                body = bytearray()
+                async for piece in response.aiter_bytes():
+                    body += piece
+                    if len(body) > MOST:
+                        raise UnusableReplyError(f"{self._url} sends data without an end in place of scores")
                 if response.is_success:
-                    return body
+                    return bytes(body)
                 raise _refusal(self._server, response, body)
         except httpx2.TimeoutException:
-            raise self._reader.silence() from None
+            raise TimeoutError from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             refused = isinstance(error, httpx2.ConnectError)
             problem = "cannot be reached; is the server running?" if refused else "lost the connection"
@@ -181,7 +184,7 @@ class RerankerServer:
 
     def _scores(self, body: bytes, count: int) -> list[float]:
         try:
-            return read(body, count)
+            return rerank_replies.read(body, count)
         except UnusableReplyError as error:
             raise UnusableReplyError(f"{self._url} gave no usable scores: {error}") from None
 
@@ -203,46 +206,7 @@ class RerankerServer:
             await connected[1].aclose()
 
 
-def read(body: bytes, count: int) -> list[float]:
-    """The scores of `count` texts, in their order, from a reply in either form.
-
-    Raises UnusableReplyError unless there is one finite score for each text and none for any other.
-    """
-    found: dict[int, float] = {}
-    for index, score in _rows(body):
-        if not 0 <= index < count or index in found:
-            raise UnusableReplyError(f"a second one, or one too many, for text {index} of {count}")
-        found[index] = score
-    if len(found) < count:
-        raise UnusableReplyError(f"{count - len(found)} of {count} texts have none")
-    return [found[index] for index in range(count)]
-
-
-def _rows(body: bytes) -> Iterator[tuple[int, float]]:
-    try:
-        data: object = json.loads(body)
-    except (ValueError, RecursionError):
-        raise UnusableReplyError("the reply is not JSON") from None
-    if isinstance(data, dict):
-        told = cast("dict[str, object]", data)
-        data = told.get("results", told.get("data"))
-    if not isinstance(data, list):
-        raise UnusableReplyError("the reply has no list of results")
-    for item in cast("list[object]", data):
-        row = cast("dict[str, object]", item) if isinstance(item, dict) else {}
-        index, score = row.get("index"), row.get("relevance_score", row.get("score"))
-        if type(index) is not int or not isinstance(score, int | float) or isinstance(score, bool):
-            raise UnusableReplyError("a result has no index or no score")
-        if not math.isfinite(score) or abs(score) > _LARGEST:
-            raise UnusableReplyError("a score is no finite number")
-        yield index, float(score)
-
-
-_LARGEST = 1e30
-"""Beyond it a score does not fit into 32 bits."""
-
-
-def _refusal(server: Server, response: "Response", body: bytes) -> Exception:
+def _refusal(server: Server, response: "Response", body: bytearray) -> ModelError:
     text = body.decode("utf-8", "replace")
     try:
         said: object = json.loads(text)

@@ -14,7 +14,8 @@ def search(inquiry: Inquiry) -> Generator[Event, None, Answer]:
     """Answer from the hybrid search's best text units."""
     settings, retriever = inquiry.settings.basic, inquiry.retriever
     most = max(settings.k, settings.context_tokens // TOKENS_PER_PASSAGE) if inquiry.chat else settings.k
-    units = retriever.units(retriever.hybrid("text_units", inquiry.question, most))
+    found = retriever.hybrid("text_units", inquiry.question, max(most, inquiry.second_look.depth))
+    units = inquiry.second_look.order(inquiry.question, retriever.units(found))[:most]
     inquiry.sources.know(units)
     ranked = unit_items(units)
     items = inquiry.sources.add(packing.in_order(ranked, settings.context_tokens) if inquiry.chat else ranked)

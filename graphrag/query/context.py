@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from graphrag.answers import Answer, ContextItem, Method, QueryOptions, RetrievedUnit, Step
-from graphrag.models.base import Embedder
+from graphrag.models.base import Embedder, Reranker
 from graphrag.query.chat import Chat
 from graphrag.query.checking import Checker
 from graphrag.query.citing import Draft, Numbering
+from graphrag.query.reranking import SecondLook
 from graphrag.query.retrieval import Retriever
 from graphrag.query.sources import Sources
 from graphrag.settings import QuerySettings
@@ -21,6 +22,10 @@ class Tools:
     embedder: Embedder
     checker: Checker
     settings: QuerySettings
+    reranker: Reranker | None = None
+    """None: passages stay in the order of the search."""
+    reranked: int = 50
+    """Passages of each search that it looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +39,13 @@ class Inquiry:
     options: QueryOptions = field(default_factory=QueryOptions)
     sources: Sources = field(init=False)
     numbering: Numbering = field(init=False)
+    second_look: SecondLook = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin with nothing shown and nothing cited."""
         object.__setattr__(self, "sources", Sources(self.tools.retriever))
         object.__setattr__(self, "numbering", Numbering())
+        object.__setattr__(self, "second_look", SecondLook(self.tools.reranker, self.tools.reranked))
 
     @property
     def retriever(self) -> Retriever:
@@ -70,7 +77,7 @@ class Inquiry:
             found=draft.found if found is None else found,
             hierarchy=hierarchy,
             stopped=stopped,
-            notices=draft.notices,
+            notices=(*draft.notices, *filter(None, [self.second_look.problem])),
         )
 
 

@@ -7,6 +7,7 @@ worth 1. `packing` chooses among them.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from graphrag.answers import ContextItem, ItemKind
@@ -33,7 +34,8 @@ def gather(inquiry: Inquiry, question: str, limit: int, focus: Iterable[str] = (
     `focus`: ids of entities that the question is about though it may not name them.
     """
     retriever = inquiry.retriever
-    found = retriever.local(question, max(limit // TOKENS_PER_PASSAGE, ENTITIES), focus)
+    depth = max(limit // TOKENS_PER_PASSAGE, ENTITIES, inquiry.second_look.depth)
+    found = retriever.local(question, depth, focus)
     entities = _entities(retriever, question, found)
     settings = inquiry.settings.local
     shares: dict[ItemKind, float] = {
@@ -43,7 +45,7 @@ def gather(inquiry: Inquiry, question: str, limit: int, focus: Iterable[str] = (
         "claim": settings.claims,
     }
     items = [
-        *_passages(inquiry, found),
+        *_passages(inquiry, question, found),
         *_described(retriever, entities),
         *(_relationships(retriever, entities) if settings.relationships else ()),
         *(_claims(retriever, entities) if settings.claims else ()),
@@ -54,14 +56,14 @@ def gather(inquiry: Inquiry, question: str, limit: int, focus: Iterable[str] = (
 
 def nearest(inquiry: Inquiry, question: str, k: int, focus: Iterable[str] = ()) -> list[ContextItem]:
     """The k best passages and entities for a question, with their handles; for answers that quote."""
-    found = inquiry.retriever.local(question, k, focus)
-    entities = {hit.id: hit.score for hit in found.entities}
-    items = [*_passages(inquiry, found), *_described(inquiry.retriever, entities)]
+    found = inquiry.retriever.local(question, max(k, inquiry.second_look.depth), focus)
+    entities = {hit.id: hit.score for hit in found.entities[:k]}
+    items = [*islice(_passages(inquiry, question, found), k), *_described(inquiry.retriever, entities)]
     return list(inquiry.sources.add(items))
 
 
-def _passages(inquiry: Inquiry, found: Neighbourhood) -> Iterator[ContextItem]:
-    units = inquiry.retriever.units(found.text_units)
+def _passages(inquiry: Inquiry, question: str, found: Neighbourhood) -> Iterator[ContextItem]:
+    units = inquiry.second_look.order(question, inquiry.retriever.units(found.text_units))
     inquiry.sources.know(units)
     best = found.text_units[0].score if found.text_units else 1.0
     for item in unit_items(units):

@@ -42,7 +42,7 @@ AT_ONCE = 2
 DRY = 0.2
 """The score under which a point does not say that there may be more to find."""
 REPORT_TOKENS = 400
-"""Of one report, in light mode: rather something of many than all of few."""
+"""Of one report, in light mode, if there are many: rather something of many than all of few."""
 REDUCE_SHARE = 1 / 3
 """Of the tokens of light mode, the most that the answer is written from."""
 LEAST_TOKENS = 256
@@ -101,6 +101,13 @@ class _Plan:
     """Calls of one round, after which a search that found nothing ends; 0: all are made at once."""
     notice: str = ""
 
+    @property
+    def direct(self) -> tuple[ContextItem, ...]:
+        """What the answer can be written from as it is, without mapping: all, or where that is more
+        than it can be written from, a lone batch."""
+        fits = len(self.batches) == 1 or sum(batch.size for batch in self.batches) <= self.reduce_tokens
+        return tuple(item for batch in self.batches for item in batch.items) if fits else ()
+
 
 def _choose(inquiry: Inquiry, chat: Chat, hierarchy: Hierarchy) -> _Plan:
     settings, dynamic = inquiry.settings.global_, inquiry.options.dynamic_selection
@@ -127,9 +134,11 @@ def _light(inquiry: Inquiry, chat: Chat, places: Sequence[Place]) -> _Plan:
     reduce = max(min(settings.reduce_tokens, int(settings.tokens * REDUCE_SHARE)), LEAST_TOKENS)
     room = settings.tokens - reduce - prompt_tokens(answering.plan(inquiry, chat, "", "reduce"))
     size = min(settings.batch_tokens, max(room // LIGHT_CALLS - extra, LEAST_TOKENS))
-    packing_ = mapping.pack(_readings(inquiry, places, REPORT_TOKENS), size)
-    batches = tuple(islice(packing_, max(room // (size + extra), 1)))
-    return _Plan(batches, len(places) if next(packing_, None) else _count(batches), reduce, AT_ONCE)
+    number = max(room // (size + extra), 1)
+    share = max(REPORT_TOKENS, number * size // max(len(places), 1))
+    packed = mapping.pack(_readings(inquiry, places, share), size)
+    batches = tuple(islice(packed, number))
+    return _Plan(batches, len(places) if next(packed, None) else _count(batches), reduce, AT_ONCE)
 
 
 def _readings(inquiry: Inquiry, places: Sequence[Place], limit: int = 0) -> Iterator[tuple[ContextItem, ...]]:
@@ -156,8 +165,8 @@ class _Run:
         waiting = list(self.plan.batches)
         if not waiting:
             self.stopped = NOTHING_RELEVANT
-        if len(waiting) == 1:
-            return  # the answer can be written from it as it is
+        if self.plan.direct:
+            return
         extra = mapping.overhead(self.inquiry, self.chat)
         while waiting:
             size = self.plan.at_once or len(waiting)
@@ -178,7 +187,7 @@ class _Run:
         if notes:
             return (yield from reducing.reduce(self.inquiry, self.chat, notes, self._limit()))
         if self.plan.batches and not self.mapped:
-            return (yield from self._direct(self.plan.batches[0].items))
+            return (yield from self._direct(self.plan.direct or self.plan.batches[0].items))
         if self.mapped and all(mapped.unanswered for mapped in self.mapped):
             told = "the model read no report: these are quotations of findings"
             return (yield from _quote(self.inquiry, hierarchy, told))
@@ -206,7 +215,7 @@ class _Run:
         return found
 
     def _direct(self, items: tuple[ContextItem, ...]) -> Generator[Event, None, Draft]:
-        """The answer from one batch, by a single call."""
+        """The answer from what was not mapped, by a single call."""
         left = self.chat.session.left.tokens
         fitting = items if left is None else packing.in_order(items, self._limit())
         shown = self.inquiry.sources.add(fitting)

@@ -243,7 +243,7 @@ def test_the_prompts_of_one_question():
 
     asked = ask(
         "What happened at the harbour in March?",
-        tools_of(HARBOUR, batch_tokens=256),
+        tools_of(HARBOUR, batch_tokens=256, reduce_tokens=256),
         {stage: heard(stage) for stage in said},
         QueryOptions(dynamic_selection=True, response_type="two sentences"),
     )
@@ -298,9 +298,12 @@ def test_light_stops_when_a_round_is_dry():
     assert (dry.answer.text, dry.answer.found, dry.answer.citations) == (NOTHING_FOUND, False, ())
 
 
-def test_what_fits_into_one_batch_is_answered_from_at_once():
-    asked = ask("Who closed the quay?", tools_of(HARBOUR), {"answer": retell})
+@pytest.mark.parametrize("mode", ["light", "static"])
+def test_what_the_answer_can_be_written_from_as_it_is_needs_no_map(mode: str):
+    asked = ask("Who closed the quay?", tools_of(HARBOUR, mode=mode, batch_tokens=256), {"answer": retell})
 
+    whole = [text for each in HARBOUR if each.level or not each.children for text in (f.summary for f in each.findings)]
+    assert all(text in asked.prompts("answer")[0] for text in whole)
     assert asked.stages == ["answer"]
     assert [type(event) for event in asked.events[:1]] == [Retrieved]
     assert asked.answer.citations
@@ -316,7 +319,7 @@ def test_where_the_model_finds_no_report_relevant_nothing_is_read():
 
 
 def test_citations_of_a_real_index(mills: GraphRAG, make_tools: Callable[..., Tools]):
-    reading = make_tools(mills, **{"global": {"mode": "static", "batch_tokens": 256}})
+    reading = make_tools(mills, **{"global": {"mode": "static", "batch_tokens": 256, "reduce_tokens": 256}})
 
     asked = ask(WHOLE, reading, READS)
 
