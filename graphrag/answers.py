@@ -59,6 +59,9 @@ class Citation:
     start: int
     end: int
     quote: str
+    via: str = ""
+    """The report, entity or relationship that says so, if not the quote itself: then the quote is the
+    nearest place beneath it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphrag.errors import SettingsError, UnavailableError
-from graphrag.models.base import ChatModel, Embedder
+from graphrag.models.base import ChatModel, Embedder, Reranker
 from graphrag.models.budget import Budget
 from graphrag.models.cached import CachedEmbedder
 from graphrag.models.dry_run import RememberedVectors
@@ -94,6 +94,26 @@ class Backends:
         if not isinstance(configured, RemoteEmbedder):
             return configured
         return RememberedVectors(configured, EmbeddedEmbedder())
+
+    def reranker(self) -> Reranker | None:
+        """The configured reranker, if there is one; it connects to or loads nothing yet.
+
+        Raises SettingsError or MissingDependencyError.
+        """
+        ours = self.settings.reranking
+        match ours.provider:
+            case "none":
+                return None
+            case "server":
+                from graphrag.models.reranker_server import RerankerServer
+
+                return RerankerServer(self.settings)
+            case "transformers":
+                from graphrag.models.cross_encoder import CrossEncoder
+
+                path = self.root / ours.model
+                found = ours.model_copy(update={"model": str(path)}) if ours.model and path.exists() else ours
+                return CrossEncoder(found)
 
     def _embedding_client(self) -> EmbeddingClient:
         if self.settings.embedding.provider == "openai":

@@ -13,7 +13,7 @@ from graphrag import settings as settings_module
 from graphrag.answers import Answer, Event, Finished, QueryOptions, RetrievedUnit
 from graphrag.backends import Backends
 from graphrag.errors import IndexMismatchError, MissingDependencyError, QueryError
-from graphrag.models.base import ChatModel, Embedder, KeepingService
+from graphrag.models.base import ChatModel, Embedder, KeepingService, Reranker
 from graphrag.models.budget import Budget
 from graphrag.models.cached import CachedEmbedder
 from graphrag.models.service import ModelService
@@ -61,11 +61,12 @@ class GraphRAG:
         *,
         chat: ChatModel | None = None,
         embedder: Embedder | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
         """Open the folder `root`; whether there is an index yet shows at the first query.
 
-        `settings` replace those of settings.yaml and the environment; `chat` and `embedder`
-        replace the configured models. Raises SettingsError, or MissingDependencyError for the
+        `settings` replace those of settings.yaml and the environment; `chat`, `embedder` and
+        `reranker` replace the configured models. Raises SettingsError, or MissingDependencyError for the
         configured embedding model.
         """
         self.root = Path(root)
@@ -73,6 +74,7 @@ class GraphRAG:
         self._chat = chat
         self._given_embedder = embedder
         self._embedder: Embedder = CachedEmbedder(embedder) if embedder else self._backends.embedder()
+        self._reranker = reranker
         self._store: Store = LanceStore(self.root / self.settings.storage.uri)
         self._opened: tuple[Build, QueryEngine] | None = None
         self._service: ModelService | None = None
@@ -214,9 +216,10 @@ class GraphRAG:
         with self._opening:
             self._service = None
             self._lasting.close()
-        close = getattr(self._embedder, "close", None)
-        if close:
-            close()
+        for model in (self._embedder, self._reranker):
+            close = getattr(model, "close", None)
+            if close:
+                close()
 
     def __enter__(self) -> "GraphRAG":
         return self
@@ -295,7 +298,8 @@ class GraphRAG:
     ) -> list[RetrievedUnit]:
         """The k best text units for a question, best first, without an answer.
 
-        `local` ranks by the graph, `basic` by hybrid search alone. Raises as `query` does.
+        `local` ranks by the graph, `basic` by hybrid search alone; a reranker has the last word on the
+        best of them. Raises as `query` does, and ModelError where the reranker fails.
         """
         if method not in ("local", "basic"):
             raise QueryError(f"unknown retrieval method '{method}': use local or basic")
@@ -381,7 +385,8 @@ class GraphRAG:
     def _make_queries(self, reader: Reader) -> "QueryEngine":
         from graphrag.query.engine import QueryEngine
 
-        return QueryEngine(reader, self._embedder, self.settings.query)
+        self._reranker = self._reranker or self._backends.reranker()
+        return QueryEngine(reader, self._embedder, self.settings.query, self._reranker, self.settings.reranking.top)
 
     @contextmanager
     def _session(self, options: QueryOptions) -> "Generator[Chat | None]":

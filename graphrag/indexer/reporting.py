@@ -4,7 +4,8 @@ A community's report is written from its records, or, where it has children, fro
 and the relationships between them (roll-up): all relationships inside it reach its own call or
 that of a community below it. One whose records say no more than a report would is joined from
 them, without a call; small ones share a call. One that does not fit is written in parts, and its
-report from those. Findings cite records by number, and are checked against them.
+report from those. Findings cite records by number, and are checked against them. A community whose
+lines did not change since it was written about is not asked for again, whatever shared its call.
 """
 
 from collections import defaultdict
@@ -69,10 +70,8 @@ def write(
     report is what there was. Raises what `ChatService.ask` raises.
     """
     members = {community.community.community: community for community in gather(communities, graph)}
-    related = {
-        number for number, each in members.items() if each.community.children or each.community.parent in members
-    }
-    tied, lone = ({n: each for n, each in members.items() if (n in related) == is_} for is_ in (True, False))
+    tied = {n: each for n, each in members.items() if each.community.children or each.community.parent in members}
+    lone = {n: each for n, each in members.items() if n not in tied}
     quiet = replace(asking, progress=silent) if tied else asking
     runs = (
         _Run(asking, settings, len(text_units), tied, FEW_FINDINGS, settings.input_tokens),

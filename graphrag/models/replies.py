@@ -14,6 +14,16 @@ from typing import cast
 from graphrag.errors import UnusableReplyError
 from graphrag.models import mending, rows, tuples
 
+SCORE_WORDS = {
+    **dict.fromkeys(("not", "none", "nothing", "zero", "irrelevant", "unrelated"), 0.0),
+    **dict.fromkeys(("one", "low", "minor", "weak", "slight", "slightly", "little"), 0.2),
+    **dict.fromkeys(("two", "some", "somewhat", "partial", "partially", "partly"), 0.4),
+    **dict.fromkeys(("three", "medium", "moderate", "moderately", "middling"), 0.6),
+    **dict.fromkeys(("four", "high", "strong", "relevant", "important"), 0.8),
+    **dict.fromkeys(("five", "highest", "full", "fully", "critical", "essential"), 1.0),
+}
+"""Shares of the highest score, for models that use words; numbers are of five."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -87,6 +97,15 @@ def to_score(value: object, low: float, high: float) -> float | None:
     whole = 100.0 if match["percent"] else float((match["whole"] or "0").replace(",", "."))
     share = number / whole * high if whole else number
     return min(max(share, low), high) if math.isfinite(share) else None
+
+
+def to_share(value: object, high: float) -> float | None:
+    """A score as a share of the highest, 0 to 1, whether in numbers or in words; None if it is none."""
+    score = to_score(value, 0, high)
+    if score is not None:
+        return score / high
+    words = re.findall(r"[a-z]+", value.lower()) if isinstance(value, str) else []
+    return next((SCORE_WORDS[word] for word in words if word in SCORE_WORDS), None)
 
 
 _NUMBER = r"\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?"

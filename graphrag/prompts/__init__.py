@@ -25,6 +25,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "answer": frozenset({"sources", "question", "form"}),
     "explore": frozenset({"main", "known", "sources", "question", "most"}),
     "hypothesis": frozenset({"report", "question"}),
+    "judge": frozenset({"sentences", "question"}),
     "map": frozenset({"sources", "question", "most"}),
     "rate": frozenset({"reports", "question"}),
     "reduce": frozenset({"sources", "question", "form"}),

@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 
 from graphrag.answers import ContextItem, Event, Restarted, Sentence, Token
 from graphrag.messages import Reply, Request, Restart, Unanswered
-from graphrag.query import findings
+from graphrag.query import findings, judging
 from graphrag.query.chat import Chat
 from graphrag.query.cited_text import CitedText, Shown
 from graphrag.query.citing import Draft, Statement
@@ -45,6 +45,8 @@ def write(
         notice = f"the model wrote no answer ({reply.reason}): these are quotations"
         return (yield from state(inquiry, quoted(inquiry, items), notice))
     draft = text.draft(_problem(reply))
+    if inquiry.settings.judge and isinstance(reply, Reply):
+        draft = yield from judging.judge(inquiry, chat, text.shown, reply.text, draft)
     if not draft.text:
         return (yield from state(inquiry, (), *draft.notices))
     return draft
@@ -78,13 +80,13 @@ class _Text:
 
     def __init__(self, inquiry: Inquiry, items: Sequence[ContextItem]) -> None:
         self._inquiry = inquiry
-        self._shown = Shown(items, inquiry.sources, inquiry.tools.checker, inquiry.question)
+        self.shown = Shown(items, inquiry.sources, inquiry.tools.checker, inquiry.question)
         self.begin()
 
     def begin(self) -> None:
         """Nothing is out."""
         self._inquiry.numbering.clear()
-        self.cited = CitedText(self._shown, self._inquiry.numbering, strict=self._inquiry.options.strict)
+        self.cited = CitedText(self.shown, self._inquiry.numbering, strict=self._inquiry.options.strict)
         self._pieces: list[str] = []
 
     def out(self, piece: str) -> Token:

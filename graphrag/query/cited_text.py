@@ -7,18 +7,20 @@ stands for nothing shown, or for nothing that supports its sentence, never goes 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from graphrag.answers import ContextItem, Sentence
+from graphrag.answers import ContextItem, RetrievedUnit, Sentence
 from graphrag.language import LONG_SENTENCE, sentences
 from graphrag.query.checking import Checker, states_something
-from graphrag.query.citing import Numbering, Statement
+from graphrag.query.citing import Evidence, Numbering, Statement
 from graphrag.query.sources import HANDLE, LETTERS, Sources
 
 UNSUPPORTED = "[?]"
 """Follows a sentence that the sources do not support."""
 LONGEST_BRACKET = 150
 """Characters around a handle in a bracket of anything but handles."""
+INDIRECT = 0.5
+"""What support by a report counts, against that of a passage: a model wrote it."""
 LONGEST_SENTENCE = 4000
 """Characters after which a sentence ends, whatever it holds."""
 
@@ -52,18 +54,34 @@ class Shown:
     question: str
 
     def check(self, sentence: str, handles: Sequence[str]) -> Statement:
-        """A sentence with the evidence for it: in what it cites, else anywhere in what was shown."""
+        """A sentence with the evidence for it: in the text units beneath what it cites; in the text of
+        what it cites, if that is no passage; else in any passage that was shown."""
         if not states_something(sentence):
             return Statement(sentence, (), 0.0, None)
         known = {item.handle: item for item in self.items}
         cited = [known[handle] for handle in dict.fromkeys(handles) if handle in known]
         others = [item for item in self.items if item.kind == "text_unit" and item not in cited]
-        for items, most in ((cited, len(cited)), (others, 1)):
-            units = self.sources.beneath(items)
-            checked = self.checker.check(sentence, units, self.question) if units else None
+        found = self._in_units(sentence, cited) or self._in_items(sentence, cited) or self._in_units(sentence, others)
+        evidence, score = found or ((), 0.0)
+        return Statement(sentence, evidence[:1] if not cited else evidence, score, bool(evidence))
+
+    def _in_units(self, sentence: str, items: Sequence[ContextItem]) -> tuple[tuple[Evidence, ...], float] | None:
+        units = self.sources.beneath(items)
+        checked = self.checker.check(sentence, units, self.question) if units else None
+        return (checked.evidence, checked.score) if checked and checked.supported else None
+
+    def _in_items(self, sentence: str, items: Sequence[ContextItem]) -> tuple[tuple[Evidence, ...], float] | None:
+        """The places nearest to a sentence beneath the reports, entities … whose own text says it."""
+        found: list[Evidence] = []
+        score = 0.0
+        for item in items:
+            text = RetrievedUnit(item.handle, 1.0, item.text, item.id, item.title, "")
+            checked = self.checker.check(sentence, [text], self.question) if item.kind != "text_unit" else None
             if checked and checked.supported:
-                return Statement(sentence, checked.evidence[: max(most, 1)], checked.score, True)
-        return Statement(sentence, (), 0.0, False)
+                below = self.checker.check(sentence, self.sources.beneath([item]), self.question)
+                found += [replace(place, via=item.title or item.text) for place in below.evidence[:1]]
+                score = max(score, checked.score)
+        return (tuple(found), score * INDIRECT) if found else None
 
     def bearers(self, statement: Statement) -> tuple[ContextItem, ...]:
         """The items that a checked statement rests on: for each place the passage, if it was shown,
@@ -189,6 +207,8 @@ def _skip(raw: str, start: int) -> int:
 def _ends(raw: str, mark: re.Match[str], end: int) -> bool:
     between = _CITATION.sub(" ", raw[mark.end() : end])
     if mark[0] == "\n" or "\n" in between or mark[0][0] in "。！？":
+        return True
+    if _CITATION.match(raw, mark.end()) and not raw[end].islower():
         return True
     text = _bare(raw[: mark.end()])
     if not between or (len(text) < LONG_SENTENCE and _in_quotes(text)):

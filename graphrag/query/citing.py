@@ -23,6 +23,8 @@ class Evidence:
     unit: RetrievedUnit
     start: int
     end: int
+    via: str = ""
+    """What of the index says so, if not the passage itself: then this is the nearest place beneath it."""
 
     @property
     def quote(self) -> str:
@@ -92,7 +94,7 @@ class Numbering:
     """Gives each piece of evidence its number, in the order in which they are first cited."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[str, int, int], int] = {}
+        self._numbers: dict[tuple[str, int, int, str], int] = {}
         self._cited: list[Evidence] = []
 
     def marks(self, statement: Statement) -> tuple[int, ...]:
@@ -100,7 +102,7 @@ class Numbering:
         return tuple(map(self._mark, statement.evidence))
 
     def _mark(self, evidence: Evidence) -> int:
-        place = (evidence.unit.text_unit_id, evidence.start, evidence.end)
+        place = (evidence.unit.text_unit_id, evidence.start, evidence.end, evidence.via)
         if place not in self._numbers:
             self._cited.append(evidence)
         return self._numbers.setdefault(place, len(self._cited))
@@ -125,4 +127,5 @@ def _citation(evidence: Evidence, mark: int) -> Citation:
         start=evidence.start,
         end=evidence.end,
         quote=evidence.quote,
+        via=evidence.via,
     )

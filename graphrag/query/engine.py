@@ -12,13 +12,14 @@ from threading import Lock
 from graphrag.answers import Answer, Event, Finished, Method, QueryOptions, RetrievedUnit, Routed, Usage
 from graphrag.errors import QueryError
 from graphrag.messages import Unanswered
-from graphrag.models.base import ChatSession, Embedder
+from graphrag.models.base import ChatSession, Embedder, Reranker
 from graphrag.query import basic, conversing, drift_search, filtering, global_search, local_search, routing
 from graphrag.query.chat import Chat
 from graphrag.query.checking import Checker
 from graphrag.query.context import Inquiry, Tools
 from graphrag.query.conversing import Conversation
 from graphrag.query.filtered_reader import FilteredReader
+from graphrag.query.reranking import rerank
 from graphrag.query.retrieval import Retriever
 from graphrag.settings import QuerySettings
 from graphrag.storage.base import Reader
@@ -41,13 +42,19 @@ METHODS: Mapping[Method, Search] = {
 class QueryEngine:
     """Answers questions from one version of an index. For any thread."""
 
-    def __init__(self, reader: Reader, embedder: Embedder, settings: QuerySettings) -> None:
-        """`embedder` made the vectors of the index."""
+    def __init__(
+        self,
+        reader: Reader,
+        embedder: Embedder,
+        settings: QuerySettings,
+        reranker: Reranker | None = None,
+        reranked: int = 50,
+    ) -> None:
+        """`embedder` made the vectors of the index. The first `reranked` passages of a search are put
+        into the order of `reranker`."""
         self._reader = reader
-        self._embedder = embedder
-        self._settings = settings
         self._retriever = Retriever(reader, embedder, settings.local)
-        self._tools = Tools(self._retriever, embedder, Checker(embedder), settings)
+        self._tools = Tools(self._retriever, embedder, Checker(embedder), settings, reranker, reranked)
         self._parts: OrderedDict[frozenset[str], QueryEngine] = OrderedDict()
         self._lock = Lock()
 
@@ -58,18 +65,22 @@ class QueryEngine:
         documents = filtering.matching(self._reader, filtering.parse(filters))
         with self._lock:
             if documents not in self._parts:
-                part = FilteredReader(self._reader, documents)
-                self._parts[documents] = QueryEngine(part, self._embedder, self._settings)
+                part, tools = FilteredReader(self._reader, documents), self._tools
+                self._parts[documents] = QueryEngine(
+                    part, tools.embedder, tools.settings, tools.reranker, tools.reranked
+                )
             self._parts.move_to_end(documents)
             while len(self._parts) > MOST_PARTS:
                 self._parts.popitem(last=False)
             return self._parts[documents]
 
     def retrieve(self, question: str, k: int, method: str) -> list[RetrievedUnit]:
-        """The k best text units, best first. Raises QueryError."""
-        asked = _checked(question)
-        ranked = self._retriever.hybrid("text_units", asked, k) if method == "basic" else None
-        return self._retriever.units(self._retriever.local(asked, k).text_units if ranked is None else ranked)
+        """The k best text units, best first. Raises QueryError, and ModelError where the reranker fails."""
+        asked, tools = _checked(question), self._tools
+        depth = max(k, tools.reranked) if tools.reranker else k
+        ranked = self._retriever.hybrid("text_units", asked, depth) if method == "basic" else None
+        units = self._retriever.units(self._retriever.local(asked, depth).text_units if ranked is None else ranked)
+        return (rerank(asked, units, tools.reranker, tools.reranked) if tools.reranker else units)[:k]
 
     def ask(
         self,

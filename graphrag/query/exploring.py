@@ -13,7 +13,7 @@ from graphrag.answers import ContextItem, Event
 from graphrag.errors import UnusableReplyError
 from graphrag.messages import Reply, ReplySchema, Request, Unanswered
 from graphrag.models.budget import prompt_tokens
-from graphrag.models.replies import to_object, to_score
+from graphrag.models.replies import to_object, to_share
 from graphrag.query import gathering, primer, reducing
 from graphrag.query.chat import Chat
 from graphrag.query.cited_text import Shown, supported
@@ -29,7 +29,7 @@ KNOWN_TOKENS = 300
 """Of what the steps above found."""
 RAISED = 3
 """Follow-up questions that one reply may raise."""
-LONGEST = 400
+SHORTEST, LONGEST = 4, 400
 """Characters of a question."""
 MIDDLING = 0.5
 """The score of what has none that can be read."""
@@ -156,8 +156,8 @@ def _parse(reply: Reply) -> Said:
     answer = data.get("answer")
     if not isinstance(answer, str):
         raise UnusableReplyError("the reply holds no answer")
-    score = to_score(data.get("score"), 0, 100)
-    return Said(answer.strip(), MIDDLING if score is None else score / 100, tuple(_questions(data.get("follow_ups"))))
+    score = to_share(data.get("score"), 100)
+    return Said(answer.strip(), MIDDLING if score is None else score, tuple(_questions(data.get("follow_ups"))))
 
 
 def _questions(value: object) -> Iterator[tuple[str, float]]:
@@ -173,7 +173,9 @@ def _questions(value: object) -> Iterator[tuple[str, float]]:
                 parts = list(cast("dict[str, object]", row).values())
             case _:
                 continue
-        text = next((" ".join(part.split()) for part in parts if isinstance(part, str) and len(part.split()) > 1), "")
-        scores = [score for part in parts if (score := to_score(part, 0, 100)) is not None] if len(parts) > 1 else []
-        if text:
-            yield text[:LONGEST], (scores[-1] / 100 if scores else MIDDLING)
+        # Of a pair the longer text is the question: no language has scores as long as that.
+        asked = max((part for part in parts if isinstance(part, str)), key=len, default="")
+        scores = [score for part in parts if part is not asked and (score := to_share(part, 100)) is not None]
+        text = " ".join(asked.split())
+        if len(text) >= SHORTEST:
+            yield text[:LONGEST], (scores[-1] if scores else MIDDLING)

@@ -40,9 +40,11 @@ def choose(inquiry: Inquiry, report_ids: Sequence[str], limit: int, importance: 
 def _findings(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
     texts = [
         " ".join(DATA_REFERENCE.sub("", finding["explanation"] or finding["summary"]).split())
-        for finding in report["findings"]
+        for finding in report["findings"] or ()
     ]
-    return [(text, units) for text, units in zip(texts, report["finding_text_unit_ids"], strict=True) if text]
+    return [
+        (text, units or []) for text, units in zip(texts, report["finding_text_unit_ids"] or (), strict=False) if text
+    ]
 
 
 def state(inquiry: Inquiry, findings: Sequence[ContextItem], limit: int) -> list[Statement]:

@@ -130,11 +130,16 @@ def _all_of(inquiry: Inquiry, places: Sequence[Place], notice: str = "") -> _Pla
 def _light(inquiry: Inquiry, chat: Chat, places: Sequence[Place]) -> _Plan:
     """As many of the best reports as there are tokens for, all prompts counted whole."""
     settings = inquiry.settings.global_
+    answer = prompt_tokens(answering.plan(inquiry, chat, "", "reduce"))
     extra = mapping.overhead(inquiry, chat)
     reduce = max(min(settings.reduce_tokens, int(settings.tokens * REDUCE_SHARE)), LEAST_TOKENS)
-    room = settings.tokens - reduce - prompt_tokens(answering.plan(inquiry, chat, "", "reduce"))
+    room = settings.tokens - reduce - answer
     size = min(settings.batch_tokens, max(room // LIGHT_CALLS - extra, LEAST_TOKENS))
     number = max(room // (size + extra), 1)
+    if number * size <= reduce:
+        # So few tokens that instructions would take most of them: one call reads, and answers.
+        reduce = size = max(min(settings.reduce_tokens, settings.tokens - answer), LEAST_TOKENS)
+        number = 1
     share = max(REPORT_TOKENS, number * size // max(len(places), 1))
     packed = mapping.pack(_readings(inquiry, places, share), size)
     batches = tuple(islice(packed, number))

@@ -8,7 +8,7 @@ from typing import cast
 
 from graphrag.errors import UnusableReplyError
 from graphrag.messages import Reply, ReplySchema
-from graphrag.models.replies import to_object, to_score
+from graphrag.models.replies import to_object, to_share
 from graphrag.query.sources import HANDLE
 
 MOST_POINTS = 8
@@ -17,15 +17,6 @@ LONGEST = 1200
 """Characters of a point: more is no point."""
 MIDDLING = 0.5
 """The score of a point that has none that can be read."""
-SCORE_WORDS = {
-    **dict.fromkeys(("not", "none", "nothing", "zero", "irrelevant", "unrelated"), 0.0),
-    **dict.fromkeys(("one", "low", "minor", "weak", "slight", "slightly", "little"), 0.2),
-    **dict.fromkeys(("two", "some", "somewhat", "partial", "partially", "partly"), 0.4),
-    **dict.fromkeys(("three", "medium", "moderate", "moderately", "middling"), 0.6),
-    **dict.fromkeys(("four", "high", "strong", "relevant", "important"), 0.8),
-    **dict.fromkeys(("five", "highest", "full", "fully", "critical", "essential"), 1.0),
-}
-"""Shares of the highest score, for models that use words; numbers are of five."""
 SCHEMA = ReplySchema(
     "points",
     {
@@ -76,15 +67,6 @@ def parse(reply: Reply) -> tuple[Point, ...]:
     if not parsed.complete and reply.finish == "stop":
         raise UnusableReplyError("the reply breaks off in the middle", best or None)
     return best
-
-
-def to_share(value: object, high: float) -> float | None:
-    """A score as a share of the highest, 0 to 1, whether in numbers or in words; None if it is none."""
-    score = to_score(value, 0, high)
-    if score is not None:
-        return score / high
-    words = re.findall(r"[a-z]+", value.lower()) if isinstance(value, str) else []
-    return next((SCORE_WORDS[word] for word in words if word in SCORE_WORDS), None)
 
 
 def _point(row: object) -> Point | None:

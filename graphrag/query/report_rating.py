@@ -10,11 +10,10 @@ from graphrag.answers import ContextItem
 from graphrag.errors import UnusableReplyError
 from graphrag.messages import Reply, ReplySchema, Request, Unanswered
 from graphrag.models.budget import prompt_tokens
-from graphrag.models.replies import to_object, to_score
+from graphrag.models.replies import to_object, to_score, to_share
 from graphrag.query import findings, mapping
 from graphrag.query.chat import Chat
 from graphrag.query.context import Inquiry
-from graphrag.query.points import to_share
 from graphrag.query.report_selection import Hierarchy, Place
 from graphrag.query.sources import line
 

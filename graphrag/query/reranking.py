@@ -60,5 +60,5 @@ class SecondLook:
 
 
 def _read(unit: RetrievedUnit) -> str:
-    """A passage as it was embedded: with the title of its document."""
+    """A passage as a reranker reads it: below the title of its document, which often names its subject."""
     return f"{unit.document_title}\n{unit.text}" if unit.document_title else unit.text

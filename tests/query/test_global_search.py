@@ -439,7 +439,7 @@ def test_a_model_that_repeats_itself():
 @pytest.mark.parametrize("mode", ["light", "static", "dynamic"])
 @pytest.mark.parametrize("calls", [0, 1, 2, 3, 4])
 def test_calls_are_kept_to_and_the_last_one_answers(mode: str, calls: int):
-    reading = tools_of(TOWNS, mode=mode, batch_tokens=1000)
+    reading = tools_of(TOWNS, mode=mode, batch_tokens=1000, reduce_tokens=1000)
 
     asked = ask("What is a town?", reading, READS, budget=Budget(max_calls=calls))
 

@@ -11,10 +11,11 @@ from graphrag.messages import Reply, Request
 from graphrag.models.base import Left
 from graphrag.models.budget import Budget
 from graphrag.models.fake import Said
+from graphrag.models.replies import to_share
 from graphrag.query import mapping, packing
 from graphrag.query.context import Inquiry
 from graphrag.query.mapping import Mapped, afford, pack, readings
-from graphrag.query.points import MOST_POINTS, Point, parse, to_share
+from graphrag.query.points import MOST_POINTS, Point, parse
 
 REPORTS = (
     report(0, "Harbour", "The harbour of Selwyn is forty feet deep.", "Two cranes stand on the quay."),
