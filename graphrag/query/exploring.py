@@ -43,7 +43,7 @@ SCHEMA = ReplySchema(
             "score": {"type": "integer"},
             "follow_ups": {
                 "type": "array",
-                "items": {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 2, "maxItems": 2},
+                "items": {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2},
                 "maxItems": RAISED,
             },
         },

@@ -141,7 +141,7 @@ def test_code_of_a_model_is_not_run(tmp_path: Path):
     config = json.loads((write(tmp_path) / "config.json").read_text())
     config |= {
         "model_type": "mine",
-        "auto_map": {name: "evil.Model" for name in ("AutoConfig", "AutoModelForSequenceClassification")},
+        "auto_map": dict.fromkeys(("AutoConfig", "AutoModelForSequenceClassification"), "evil.Model"),
     }
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
