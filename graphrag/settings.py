@@ -74,7 +74,7 @@ class RerankingSettings(Section):
         default="auto", description="what the server calls passages: most documents, Text Embeddings Inference texts"
     )
     top: int = Field(default=50, ge=1, description="passages that are looked at again, for each search")
-    timeout: float = Field(default=30, gt=0, description="seconds after which their order stays as it was")
+    timeout: float = Field(default=30.0, gt=0, description="seconds after which their order stays as it was")
 
 
 class InputSettings(Section):

@@ -33,7 +33,7 @@ NEAREST = 3
 MOST_ACROSS = 40
 """Sentences of sources in another language that are compared by embedding."""
 SILENT = "the source says nothing of it"
-FEW_CONTENT_WORDS = 3
+FEW_CONTENT_WORDS = 2
 SMALL = 12
 """The greatest number that other languages than English are expected to spell out."""
 FEWEST = 8
@@ -66,7 +66,7 @@ class Checked:
 def states_something(sentence: str) -> bool:
     """Whether a sentence of an answer states anything that could be checked.
 
-    Headings, labels of lists, transitions, questions and what has fewer than 3 content words (numbers
+    Headings, labels of lists, transitions, questions and what has fewer than 2 content words (numbers
     count) do not; nor does a sentence that says the sources are silent.
     """
     if re.match(r"\s*#", sentence) or re.fullmatch(r"\s*(\*\*|__)[^*_]+\1:?\s*", sentence):

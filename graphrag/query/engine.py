@@ -107,7 +107,7 @@ class QueryEngine:
         said = "" if asked == question.strip() else asked
         answer = replace(answer, question=question, stands_for=said, route=reason, usage=usage)
         if conversation is not None:
-            conversation.add(question, answer.text)
+            conversation.add(question, answer.text, said)
         yield Finished(answer)
 
 
