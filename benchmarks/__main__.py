@@ -1,7 +1,7 @@
 """`make bench`: retrieval quality and speed, and indexing throughput.
 
     python -m benchmarks [indexing] [standard] [retrieval] [replies] [resolution] [citations] [embedders]
-                         [routing] [cold]
+                         [routing] [reranking] [cold]
 
 Without names, indexing and retrieval. Reads the data sets in ../shared/data and says so where
 they are absent.
@@ -9,7 +9,18 @@ they are absent.
 
 import sys
 
-from benchmarks import citations, cold, embedders, indexing, replies, resolution, retrieval, routing, standard
+from benchmarks import (
+    citations,
+    cold,
+    embedders,
+    indexing,
+    replies,
+    reranking,
+    resolution,
+    retrieval,
+    routing,
+    standard,
+)
 
 BENCHMARKS = {
     "citations": citations.main,
@@ -20,6 +31,7 @@ BENCHMARKS = {
     "resolution": resolution.main,
     "embedders": embedders.main,
     "routing": routing.main,
+    "reranking": reranking.main,
     "cold": cold.main,
 }
 

@@ -189,7 +189,7 @@ class Incumbent:
     # --- DRIFT ---
 
     def drift(self, question: str, asked: Asked, replies: "Replies") -> None:
-        draw = random.Random(f"{SEED} {question}")
+        draw = random.Random(f"{SEED} {question}")  # noqa: S311
         state: dict[str, str] = {}
         shape = self._report(draw.choice(sorted(self.reports)))
         told = asked.ask(HYPOTHESIS, [f"Report: {shape}"], f"Question: {question}")

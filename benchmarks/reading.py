@@ -67,12 +67,12 @@ def _baseline_step(_: str, user: str) -> str:
 def _points(system: str, user: str) -> str:
     most = min(SENTENCES["points"], int((MOST.search(system) or [0, 5])[1]))
     found, whole = _best(_question(user), user, most)
-    return _json({"points": [[_cited([s]), str(round(100 * s.weight / whole))] for s in found]})
+    return _json({"points": [[_cited([row]), str(round(100 * row.weight / whole))] for row in found]})
 
 
 def _prose(kind: str) -> Callable[[str, str], str]:
     def say(_: str, user: str) -> str:
-        found, _ = _best(_question(user), user, SENTENCES[kind])
+        found = _best(_question(user), user, SENTENCES[kind])[0]
         return _cited(found) if found else "[NONE] The sources say nothing of it."
 
     return say
@@ -116,7 +116,7 @@ KINDS: Sequence[tuple[str, str, Callable[[str, str], str]]] = (
 def _explored(user: str, most: int, questions: int) -> tuple[str, int, list[tuple[str, int]]]:
     """What the sources say, how much of the main question that is in per cent, and what to ask next,
     each with a score."""
-    found, whole = _best(_question(user), user, most)
+    found, _ = _best(_question(user), user, most)
     main = (MAIN.findall(user) or [_question(user)])[0]
     said = frozenset(word for sentence in found for word in sentence.words)
     left = [word for word in _content(main) if not _known(word) <= said]

@@ -15,22 +15,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import data, retrieval
+from benchmarks import data
+from graphrag import GraphRAG
 from graphrag.answers import RetrievedUnit
 from graphrag.backends import Backends
+from graphrag.engine import RetrievalMethod
 from graphrag.evaluation.metrics import all_at, mean, recall_at
 from graphrag.language import sentences
 from graphrag.models.base import Embedder, Reranker
 from graphrag.models.cached import CachedEmbedder
 from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.query.reranking import rerank
-from graphrag.query.retrieval import Retriever
-from graphrag.settings import Settings
+from graphrag.settings import RerankingSettings, Settings
 
 SETS = ("musique_train100", "hotpotqa_train100")
-METHODS = ("basic", "local")
+METHODS: tuple[RetrievalMethod, ...] = ("basic", "local")
+DEPTH = 100
+"""Passages found; `reranking.top` of them are looked at."""
 COLUMNS = ("R@2", "R@5", "R@10", "All@5", "ms")
 
+Found = tuple[data.Question, list[RetrievedUnit]]
 Order = Callable[[data.Question, list[RetrievedUnit]], list[RetrievedUnit]]
 
 
@@ -63,37 +67,45 @@ def main() -> None:
         print("reranking: no reranker is configured, only the bounds are measured; set GRAPHRAG_RERANKING__PROVIDER")
     for folder in folders:
         with tempfile.TemporaryDirectory() as scratch:
-            retriever = retrieval.build(folder, "fast", Path(scratch))
+            rag = build(folder, Path(scratch))
             for method in METHODS:
-                measure(
-                    f"{folder.name}, {method}", retriever, method, data.questions(folder), orders(configured, settings)
-                )
+                measure(f"{folder.name}, {method}", find(rag, folder, method), orders(configured, settings))
+
+
+def build(folder: Path, root: Path) -> GraphRAG:
+    """An index of a set's passages, made without a model."""
+    (root / "input").mkdir()
+    (root / "input" / "corpus.jsonl").write_bytes((folder / "corpus.jsonl").read_bytes())
+    rag = GraphRAG(root, Settings(reranking=RerankingSettings()))
+    rag.index("fast")
+    return rag
+
+
+def find(rag: GraphRAG, folder: Path, method: RetrievalMethod) -> list[Found]:
+    """What the search alone finds for every question."""
+    return [(question, rag.retrieve(question.text, DEPTH, method)) for question in data.questions(folder)]
 
 
 def orders(configured: Reranker | None, settings: Settings) -> dict[str, Order]:
     top = settings.reranking.top
 
-    def by(reranker: Reranker) -> Order:
-        return lambda question, units: rerank(question.text, units, reranker, top)
+    def by(reranker: Reranker, walked: bool) -> Order:
+        return lambda question, units: rerank(question.text, units, reranker, top, walked)
 
     def best(question: data.Question, units: list[RetrievedUnit]) -> list[RetrievedUnit]:
         return sorted(units[:top], key=lambda unit: unit.source_id not in question.gold) + units[top:]
 
-    return {
-        "as found": lambda _, units: units,
-        **({configured.name: by(configured)} if configured else {}),
-        "nearest sentence": by(NearestSentence(CachedEmbedder(EmbeddedEmbedder(), 200_000))),
-        f"best of {top}": best,
-    }
+    rerankers: list[Reranker] = [NearestSentence(CachedEmbedder(EmbeddedEmbedder(), 200_000))]
+    rerankers += [configured] if configured else []
+    found: dict[str, Order] = {"as found": lambda _, units: units}
+    for reranker in rerankers:
+        found |= {reranker.name: by(reranker, False), f"{reranker.name}, fused": by(reranker, True)}
+    return {**found, f"best of {top}": best}
 
 
-def measure(
-    title: str, retriever: Retriever, method: str, questions: list[data.Question], orders: dict[str, Order]
-) -> None:
-    depth = max(Settings().reranking.top, retrieval.DEPTH)
-    found = [(question, find(retriever, method, question.text, depth)) for question in questions]
+def measure(title: str, found: Sequence[Found], orders: dict[str, Order]) -> None:
     width = max(map(len, orders)) + 2
-    print(f"\n{title}: {len(questions)} questions")
+    print(f"\n{title}: {len(found)} questions")
     print(f"{'':{width}}" + "".join(f"{column:>8}" for column in COLUMNS))
     for name, order in orders.items():
         started = time.perf_counter()
@@ -106,9 +118,3 @@ def measure(
         figures = [mean([100 * recall_at(k, *pair) for pair in pairs]) for k in (2, 5, 10)]
         figures += [mean([100 * all_at(5, *pair) for pair in pairs]), milliseconds]
         print(f"{name:{width}}" + "".join(f"{figure:8.1f}" for figure in figures), flush=True)
-
-
-def find(retriever: Retriever, method: str, question: str, k: int) -> list[RetrievedUnit]:
-    if method == "basic":
-        return retriever.units(retriever.hybrid("text_units", question, k))
-    return retriever.units(retriever.local(question, k).text_units)

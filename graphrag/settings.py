@@ -164,7 +164,8 @@ class GlobalSettings(Section):
     """Global search: findings of community reports over the whole collection."""
 
     mode: Literal["light", "dynamic", "static"] = Field(
-        default="light", description="reports that are read: the best for `tokens`, those a model follows, all of a level"
+        default="light",
+        description="reports that are read: the best for `tokens`, those a model follows, all of a level",
     )
     k: int = Field(default=20, ge=1, description="findings in the context of an extractive answer")
     tokens: int = Field(default=12000, ge=3000, description="light: tokens of all prompts for one question")
@@ -176,16 +177,19 @@ class GlobalSettings(Section):
 class DriftSettings(Section):
     """DRIFT search: report primer, follow-ups, hierarchy."""
 
-    reports: int = Field(default=9, ge=1, description="community reports in the primer")
-    folds: int = Field(default=3, ge=1, description="calls that read them, at once")
+    reports: int = Field(default=6, ge=1, description="community reports in the primer")
+    folds: int = Field(default=2, ge=1, description="calls that read them, at once")
     fold_tokens: int = Field(default=2500, ge=256, description="tokens of reports that one of them reads")
     follow_ups: int = Field(default=4, ge=1, description="follow-up questions answered at once")
     depth: int = Field(default=2, ge=0, description="follow-ups of follow-ups")
-    step_tokens: int = Field(default=4000, ge=256, description="tokens of the context of a follow-up")
+    step_tokens: int = Field(default=5000, ge=256, description="tokens of the context of a follow-up")
+    graph: float = Field(
+        default=0.05, ge=0, le=1, description="the most of it for entities, for relationships, for claims, for reports"
+    )
     reduce_tokens: int = Field(default=6000, ge=256, description="tokens of what the final answer is made of")
     max_calls: int = Field(default=15, ge=1, description="calls for one question, whatever else there is to ask")
     max_tokens: int = Field(default=60000, ge=1000, description="prompt tokens for one question")
-    gain: float = Field(default=0.1, ge=0, description="new supported claims per 1,000 tokens that a round must bring")
+    gain: float = Field(default=0.05, ge=0, description="new supported claims per 1,000 tokens that a round must bring")
     equal_weights: bool = Field(default=False, description="weigh all intermediate answers alike")
 
 

@@ -168,5 +168,5 @@ def test_the_index_may_be_rebuilt_while_a_question_is_answered(tmp_path: Path):
 
     answer = next(event.answer for event in events if isinstance(event, Finished))
 
-    assert "Corvane" in answer.text
+    assert any("Tarnow" in item.text for item in answer.context)
     assert "Tarnow" not in rag.query(TWO_HOPS, "basic").text

@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 from graphrag.answers import RetrievedUnit
-from graphrag.language import FUNCTION_WORDS
 from graphrag.models.base import Embedder
 from graphrag.query import naming, numerals
 from graphrag.query.citing import Evidence, locate
@@ -100,7 +100,8 @@ class Checker:
         found = locate(sentence, units) or locate(bare, units)
         if found:
             return Checked(True, 1.0, (found,))
-        reads = [self._read(unit) for unit in units]
+        # How well a search found a unit is no part of what it says.
+        reads = [self._read(replace(unit, score=0.0)) for unit in units]
         statement = Statement(bare, reads)
         runs = best_runs(statement, reads)
         written = Written.joined([read.written for read in reads])
@@ -127,8 +128,9 @@ class Checker:
 
     def _across(self, sentence: str, units: Sequence[RetrievedUnit], reads: Sequence[Read]) -> Checked:
         """Between languages only the embedding can tell, and poorly: the sentence has the benefit of the doubt."""
-        places = [passage.evidence for read in reads for passage in read.passages]
-        found = self._similarities(sentence, places[:MOST_ACROSS])
+        every = (replace(p.evidence, unit=unit) for unit, read in zip(units, reads, strict=True) for p in read.passages)
+        places = list(islice(every, MOST_ACROSS))
+        found = self._similarities(sentence, places)
         order = sorted(range(len(found)), key=lambda n: -found[n])
         return Checked(True, max(found, default=0.0), tuple(places[n] for n in order[:1]))
 
@@ -200,5 +202,4 @@ def _is_english(written: Written) -> bool:
 
 def _share_of_english(written: Written) -> float | None:
     """The share of function words of English among the words written small; None if these are few."""
-    small = sum(map(str.islower, written.words))
-    return sum(word in FUNCTION_WORDS for word in written.words) / small if small >= FEWEST else None
+    return written.function / written.small if written.small >= FEWEST else None

@@ -18,10 +18,15 @@ from graphrag.query.citing import Draft
 from graphrag.query.context import Inquiry, with_notices
 from graphrag.query.exploring import ModelExplorer
 from graphrag.query.follow_ups import Frontier
-from graphrag.query.hierarchy import FollowUp, Found, Node, to_step
+from graphrag.query.hierarchy import FollowUp, Found, Node, Suggestion, to_step
+from graphrag.query.primer import FIXED_TOKENS, REPLY_TOKENS
 from graphrag.query.quoting import QuotingExplorer
 
-TOO_FEW = "DRIFT needs at least two calls: this is a local search"
+TOO_LITTLE = "the budget is too small for DRIFT: this is a local search"
+ANSWERED = 0.9
+"""The score from which a step is believed that the question is answered."""
+READ_AT_ONCE = 2
+"""Steps of a round that reads on."""
 REPEATED = 0.9
 """Cosine from which a statement says nothing new."""
 
@@ -49,10 +54,10 @@ class Explorer(Protocol):
 def search(inquiry: Inquiry) -> Generator[Event, None, Answer]:
     """Answer from all that the primer and the follow-ups found.
 
-    With a budget of a single call it is a local search, and says so.
+    With a budget that is too small for two steps it is a local search, and says so.
     """
-    if inquiry.chat and primer.affordable(inquiry, inquiry.chat) < primer.LEAST_CALLS:
-        return with_notices((yield from local_search.search(inquiry)), TOO_FEW)
+    if inquiry.chat and not primer.affords(inquiry, inquiry.chat):
+        return with_notices((yield from local_search.search(inquiry)), TOO_LITTLE)
     explorer: Explorer = ModelExplorer(inquiry, inquiry.chat) if inquiry.chat else QuotingExplorer(inquiry)
     run = _Run(inquiry, explorer)
     yield from run.prime()
@@ -77,6 +82,8 @@ class _Run:
     calls: int = 0
     tokens: int = 0
     """Of prompts, planned: the same whether replies are remembered or not."""
+    read: int = 0
+    """Passages that had been shown when the search last read on."""
     gain: float | None = None
     """New statements per 1,000 tokens in the last round of follow-ups."""
 
@@ -103,12 +110,20 @@ class _Run:
             self.stopped = f"gain: the last round brought {self.gain:.2f} new claims per 1,000 tokens"
             return []
         most = min(settings.follow_ups, self._affordable())
-        if most < 1:
-            return []
-        batch = self.frontier.take(most)
-        if not batch:
+        return (self.frontier.take(most) or self._read_on(most)) if most > 0 else []
+
+    def _read_on(self, most: int) -> list[FollowUp]:
+        """Where nothing is left to ask and the question is not answered: the question itself, over
+        passages that no step was shown."""
+        read = sum(item.kind == "text_unit" for item in self.inquiry.sources.items)
+        unread = len(self.inquiry.retriever.graph.unit_ids) - read
+        answered = any(node.found.score >= ANSWERED for node in self.root.walk())
+        if not unread or read == self.read or answered or self.inquiry.chat is None:
             self.stopped = "depth: nothing was left to ask within it" if self._deep() else "nothing was left to ask"
-        return batch
+            return []
+        self.read = read
+        asked = Suggestion(self.inquiry.question, 1.0, self.inquiry.question)
+        return [FollowUp(self.root, asked, 0.0)] * min(most, READ_AT_ONCE, unread)
 
     def follow(self, batch: Sequence[FollowUp]) -> Generator[Event]:
         """Phase 2: one round."""
@@ -144,10 +159,10 @@ class _Run:
         return len(new)
 
     def _relevance(self, up: FollowUp, found: Found) -> float:
-        """How much a step matters to the original question: half what it says of itself, half the
-        likeness of its question and answer to the original."""
-        told = f"{up.question} {found.answer}"
-        likeness = float(self.inquiry.tools.embedder.embed([told])[0] @ self.frontier.question)
+        """How much a step matters to the original question: half what it says of itself, half how like
+        it the nearest of its statements is, or its question where it has none."""
+        texts = [statement.text for statement, _ in found.statements] or [up.suggestion.topic]
+        likeness = float((self.inquiry.tools.embedder.embed(texts) @ self.frontier.question).max())
         return (found.score + max(likeness, 0.0)) / 2
 
     def _affordable(self) -> int:
@@ -155,7 +170,8 @@ class _Run:
         calls, tokens = self.explorer.cost()
         if not calls:
             return self.inquiry.settings.drift.follow_ups if self._rounds_left() else 0
-        settings, reserve = self.inquiry.settings.drift, self.inquiry.settings.drift.reduce_tokens
+        settings = self.inquiry.settings.drift
+        reserve = settings.reduce_tokens + FIXED_TOKENS
         room = {
             "calls": (settings.max_calls - self.calls - 1) // calls,
             "tokens": (settings.max_tokens - self.tokens - reserve) // tokens,
@@ -164,7 +180,9 @@ class _Run:
         if left and left.calls is not None:
             room["calls"] = min(room["calls"], (left.calls - 1) // calls)
         if left and left.tokens is not None:
-            room["tokens"] = min(room["tokens"], (left.tokens - reserve) // tokens)
+            # What is left to the question counts replies too.
+            spare = left.tokens - reserve - self.inquiry.settings.answer_tokens
+            room["tokens"] = min(room["tokens"], spare // (tokens + REPLY_TOKENS))
         if left and left.seconds is not None and left.seconds <= 0:
             room["seconds"] = 0
         short = min(room, key=lambda kind: room[kind])

@@ -80,7 +80,9 @@ class QueryEngine:
         depth = max(k, tools.reranked) if tools.reranker else k
         ranked = self._retriever.hybrid("text_units", asked, depth) if method == "basic" else None
         units = self._retriever.units(self._retriever.local(asked, depth).text_units if ranked is None else ranked)
-        return (rerank(asked, units, tools.reranker, tools.reranked) if tools.reranker else units)[:k]
+        if tools.reranker:
+            units = rerank(asked, units, tools.reranker, tools.reranked, walked=method != "basic")
+        return units[:k]
 
     def ask(
         self,

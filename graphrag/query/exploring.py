@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from graphrag import tokens
-from graphrag.answers import ContextItem, Event
+from graphrag.answers import ContextItem, Event, ItemKind
 from graphrag.errors import UnusableReplyError
 from graphrag.messages import Reply, ReplySchema, Request, Unanswered
 from graphrag.models.budget import prompt_tokens
@@ -20,11 +20,11 @@ from graphrag.query.cited_text import Shown, supported
 from graphrag.query.citing import Draft
 from graphrag.query.context import Inquiry
 from graphrag.query.hierarchy import FollowUp, Found, Node, Suggestion
+from graphrag.query.primer import FIXED_TOKENS, REPLY_TOKENS
 from graphrag.query.reducing import Note
 from graphrag.query.sources import render
 
 STAGE = "follow-up"
-REPLY_TOKENS = 700
 KNOWN_TOKENS = 300
 """Of what the steps above found."""
 RAISED = 3
@@ -79,10 +79,10 @@ class ModelExplorer:
     chat: Chat
 
     def prime(self) -> list[Found | Unanswered]:
-        """What the folds of the primer found. Without reports, what local search does."""
+        """What the folds of the primer and a first local search found."""
         primed = primer.choose(self.inquiry, self.chat)
         question = self.inquiry.question
-        asked = [Asked(question, "", fold) for fold in primed.folds] or [self._local(question, "")]
+        asked = [*(Asked(question, "", fold) for fold in primed.folds), self._local(question, "")]
         found = self._ask(asked, primer.STAGE, RAISED)
         return [
             replace(each, calls=each.calls + primed.calls, tokens=each.tokens + primed.tokens)
@@ -106,11 +106,13 @@ class ModelExplorer:
 
     def cost(self) -> tuple[int, int]:
         """Calls and prompt tokens that a follow-up is expected to take."""
-        return 1, self.inquiry.settings.drift.step_tokens + KNOWN_TOKENS
+        return 1, self.inquiry.settings.drift.step_tokens + FIXED_TOKENS
 
     def _local(self, question: str, known: str, focus: Sequence[str] = ()) -> Asked:
-        limit = self.inquiry.settings.drift.step_tokens
-        return Asked(question, known, tuple(gathering.gather(self.inquiry, question, limit, focus)))
+        settings = self.inquiry.settings.drift
+        shares: dict[ItemKind, float] = dict.fromkeys(("report", "entity", "relationship", "claim"), settings.graph)
+        items = gathering.gather(self.inquiry, question, settings.step_tokens, focus, shares)
+        return Asked(question, known, tuple(items))
 
     def _ask(self, asked: Sequence[Asked], stage: str, most: int) -> list[Found | Unanswered]:
         requests = [self._plan(each, stage, most) for each in asked]

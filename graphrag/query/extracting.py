@@ -24,6 +24,9 @@ NOVELTY = 0.4
 LEAST_WORTH = 0.4
 """If the best sentence is worth less, nothing answers the question: for 120 questions that their
 collection answers it was worth .57 or more; for questions about something else, mostly .2 to .4."""
+MOST_SENTENCES = 20
+"""Sentences that are embedded: those that share most words with the question. Ten passages of a book
+have a hundred, yet answers hold what was asked for as often as if all were."""
 SHORTEST = 3
 """Words; less is a heading or a cry."""
 
@@ -33,12 +36,13 @@ def quote(question: str, units: Sequence[RetrievedUnit], limit: int, embedder: E
 
     Those of one passage stand together.
     """
-    candidates = [passage for unit in units for passage in passages(unit) if _is_sentence(passage)]
-    if not candidates:
+    sentences = [passage for unit in units for passage in passages(unit) if _is_sentence(passage)]
+    if not sentences:
         return []
-    texts = [f"{passage.unit.document_title}. {passage.quote}" for passage in candidates]
-    vectors = embedder.embed([question, *texts])
-    worth = vectors[1:] @ vectors[0] + WORD_WEIGHT * _shared_words(question, candidates)
+    candidates = _likeliest(question, sentences)
+    vectors = embedder.embed([question, *map(_titled, candidates)])
+    words = _shared_words(question, [passage.quote for passage in candidates])
+    worth = vectors[1:] @ vectors[0] + WORD_WEIGHT * words
     if worth.max() < LEAST_WORTH:
         return []
     chosen = diverse(vectors[1:], worth, limit, NOVELTY)
@@ -51,10 +55,21 @@ def _is_sentence(passage: Evidence) -> bool:
     return len(search_terms(passage.quote).split()) >= SHORTEST and not passage.quote.startswith(("#", "="))
 
 
-def _shared_words(question: str, candidates: Sequence[Evidence]) -> "NDArray[np.float64]":
-    """For each candidate the share of the question's words that it has too, 0 to 1."""
+def _titled(passage: Evidence) -> str:
+    return f"{passage.unit.document_title}. {passage.quote}"
+
+
+def _likeliest(question: str, sentences: Sequence[Evidence]) -> list[Evidence]:
+    """The sentences that, with their document's title, share most words with the question, in their order."""
+    shares = _shared_words(question, list(map(_titled, sentences)))
+    best: list[int] = (-shares).argsort(kind="stable")[:MOST_SENTENCES].tolist()
+    return [sentences[index] for index in sorted(best)]
+
+
+def _shared_words(question: str, texts: Sequence[str]) -> "NDArray[np.float64]":
+    """For each text the share of the question's words that it has too, 0 to 1."""
     import numpy as np
 
     asked = set(search_terms(question).split()) - FUNCTION_WORDS
-    found = [len(asked & set(search_terms(passage.quote).split())) for passage in candidates]
+    found = [len(asked & set(search_terms(text).split())) for text in texts]
     return np.array(found) / max(len(asked), 1)

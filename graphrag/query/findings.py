@@ -1,6 +1,6 @@
 """The findings of community reports, ranked for a question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphrag.answers import ContextItem
@@ -23,7 +23,7 @@ def choose(inquiry: Inquiry, report_ids: Sequence[str], limit: int, importance: 
     """
     import numpy as np
 
-    rows = inquiry.retriever.reader.rows("community_reports", report_ids, COLUMNS).to_pylist()
+    rows = inquiry.retriever.kept.rows("community_reports", report_ids, COLUMNS)
     found = {text: (row, units) for row in reversed(rows) for text, units in _findings(row)}
     if not found:
         return []
@@ -37,7 +37,7 @@ def choose(inquiry: Inquiry, report_ids: Sequence[str], limit: int, importance: 
     return [ranked[index] for index in diverse(vectors[1:], worth, limit, NOVELTY)]
 
 
-def _findings(report: dict[str, Any]) -> list[tuple[str, list[str]]]:
+def _findings(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     texts = [
         " ".join(DATA_REFERENCE.sub("", finding["explanation"] or finding["summary"]).split())
         for finding in report["findings"] or ()
@@ -65,7 +65,7 @@ def state(inquiry: Inquiry, findings: Sequence[ContextItem], limit: int) -> list
 def summaries(inquiry: Inquiry, report_ids: Sequence[str]) -> list[ContextItem]:
     """Title and summary of each report, resting on all that its findings rest on."""
     columns = ["id", "title", "summary", "finding_text_unit_ids"]
-    rows = inquiry.retriever.reader.rows("community_reports", report_ids, columns).to_pylist()
+    rows = inquiry.retriever.kept.rows("community_reports", report_ids, columns)
     return [
         ContextItem(
             "report",

@@ -23,35 +23,47 @@ TOKENS_PER_PASSAGE = 40
 """A passage is rarely shorter: as many are ranked as could fit."""
 WORTH: Mapping[ItemKind, float] = {"entity": 0.5, "relationship": 0.4, "claim": 0.3, "report": 0.5}
 """The most that an item of a kind is worth, against 1 for the best passage."""
-SEEN = 0.25
+SEEN = 0.02
 """What remains of the worth of a passage that another step of the same question was shown: its
 answer tells of it already."""
 
 
-def gather(inquiry: Inquiry, question: str, limit: int, focus: Iterable[str] = ()) -> list[ContextItem]:
+def gather(
+    inquiry: Inquiry,
+    question: str,
+    limit: int,
+    focus: Iterable[str] = (),
+    shares: Mapping[ItemKind, float] | None = None,
+) -> list[ContextItem]:
     """The items for a question that fill at most `limit` tokens, with their handles.
 
-    `focus`: ids of entities that the question is about though it may not name them.
+    `focus`: ids of entities that the question is about though it may not name them. `shares`: the
+    most of the limit that a kind may fill; None: as the settings of local search say.
     """
-    retriever = inquiry.retriever
-    depth = max(limit // TOKENS_PER_PASSAGE, ENTITIES, inquiry.second_look.depth)
+    retriever, limits = inquiry.retriever, shares or _shares(inquiry)
+    # As many again as were shown before: those give way.
+    shown = sum(item.kind == "text_unit" for item in inquiry.sources.items)
+    depth = max(limit // TOKENS_PER_PASSAGE, ENTITIES, inquiry.second_look.depth) + shown
     found = retriever.local(question, depth, focus)
     entities = _entities(retriever, question, found)
+    items = [
+        *_passages(inquiry, question, found),
+        *_described(retriever, entities),
+        *(_relationships(retriever, entities) if limits["relationship"] else ()),
+        *(_claims(retriever, entities) if limits["claim"] else ()),
+        *(_reports(inquiry, entities) if limits["report"] else ()),
+    ]
+    return list(inquiry.sources.add(packing.pack(items, limit, limits)))
+
+
+def _shares(inquiry: Inquiry) -> Mapping[ItemKind, float]:
     settings = inquiry.settings.local
-    shares: dict[ItemKind, float] = {
+    return {
         "report": settings.reports,
         "entity": settings.entities,
         "relationship": settings.relationships,
         "claim": settings.claims,
     }
-    items = [
-        *_passages(inquiry, question, found),
-        *_described(retriever, entities),
-        *(_relationships(retriever, entities) if settings.relationships else ()),
-        *(_claims(retriever, entities) if settings.claims else ()),
-        *(_reports(inquiry, entities) if settings.reports else ()),
-    ]
-    return list(inquiry.sources.add(packing.pack(items, limit, shares)))
 
 
 def nearest(inquiry: Inquiry, question: str, k: int, focus: Iterable[str] = ()) -> list[ContextItem]:
@@ -63,7 +75,7 @@ def nearest(inquiry: Inquiry, question: str, k: int, focus: Iterable[str] = ()) 
 
 
 def _passages(inquiry: Inquiry, question: str, found: Neighbourhood) -> Iterator[ContextItem]:
-    units = inquiry.second_look.order(question, inquiry.retriever.units(found.text_units))
+    units = inquiry.second_look.order(question, inquiry.retriever.units(found.text_units), walked=True)
     inquiry.sources.know(units)
     best = found.text_units[0].score if found.text_units else 1.0
     for item in unit_items(units):
@@ -80,7 +92,7 @@ def _entities(retriever: Retriever, question: str, found: Neighbourhood) -> dict
 
 def _described(retriever: Retriever, entities: Mapping[str, float]) -> Iterator[ContextItem]:
     columns = ["id", "title", "description", "text_unit_ids"]
-    for row in retriever.reader.rows("entities", list(entities), columns).to_pylist():
+    for row in retriever.kept.rows("entities", list(entities), columns):
         yield _item("entity", row, row["title"] or "", row["description"] or "", entities[row["id"]])
 
 
@@ -90,7 +102,7 @@ def _relationships(retriever: Retriever, entities: Mapping[str, float]) -> Itera
     worth = {edge.id: (entities.get(edge.source, 0.0) + entities.get(edge.target, 0.0)) / 2 for edge in around}
     best = sorted(worth, key=lambda id_: (-worth[id_], id_))[:EDGES]
     columns = ["id", "source", "target", "description", "weight", "text_unit_ids"]
-    for row in retriever.reader.rows("relationships", best, columns).to_pylist():
+    for row in retriever.kept.rows("relationships", best, columns):
         if row["description"]:
             yield _item("relationship", row, f"{row['source']} — {row['target']}", row["description"], worth[row["id"]])
 
@@ -99,7 +111,7 @@ def _claims(retriever: Retriever, entities: Mapping[str, float]) -> Iterator[Con
     of = retriever.surroundings.claims
     worth = {claim: value for entity, value in entities.items() for claim in of.get(entity, ())}
     columns = ["id", "type", "description", "status", "start_date", "end_date", "text_unit_id"]
-    for row in retriever.reader.rows("covariates", list(worth)[:EDGES], columns).to_pylist() if worth else ():
+    for row in retriever.kept.rows("covariates", list(worth)[:EDGES], columns):
         dates = [row[key][:10] for key in ("start_date", "end_date") if row[key] and row[key] != "NONE"]
         told = ", ".join(filter(None, [row["type"], row["status"], " to ".join(dict.fromkeys(dates))]))
         units = [row["text_unit_id"]] if row["text_unit_id"] else []

@@ -26,8 +26,8 @@ ALIKE = 0.6
 """The share of the best run's coverage that another unit's run must have to be quoted beside it …"""
 GAIN = 0.1
 """… if it does not add this much."""
-SAME_STEM = 0.65
-"""Two stems are one if they share that part of the longer, and at least 4 letters, from the start."""
+SAME_STEM, SAME_START = 0.65, 4
+"""Two stems are one if they share that part of the longer, and at least so many letters, from the start."""
 RARITY = 20
 """Sentences added to those at hand when words are weighed, as few tell little about rarity."""
 ELSEWHERE = 0.4
@@ -118,7 +118,7 @@ def read(unit: RetrievedUnit) -> Read:
         words = words_of(quote)
         written += words
         written.append(".")
-        stems = frozenset(stem for word in set(words) for stem in stems_of(word))
+        stems = frozenset(chain.from_iterable(map(stems_of, set(words))))
         found.append(Passage(evidence, stems, negated(words)))
         if numerals.may_have(words):
             numbers |= numerals.values(quote)
@@ -157,7 +157,7 @@ def words_of(text: str) -> list[str]:
 
 def negated(words: Sequence[str]) -> frozenset[str]:
     """Stems of what a sentence says is not so: the next content words after each negation."""
-    if _EITHER_CASE.isdisjoint(words) and not any(word[-2:] in {"'t", "’t"} for word in words):
+    if not any(map(_may_deny, words)):
         return frozenset()
     found: set[str] = set()
     left = 0
@@ -175,17 +175,30 @@ def negated(words: Sequence[str]) -> frozenset[str]:
 
 
 @lru_cache(maxsize=1 << 16)
+def _may_deny(word: str) -> bool:
+    return word in _EITHER_CASE or word[-2:] in {"'t", "’t"}
+
+
+@lru_cache(maxsize=1 << 16)
 def _small(word: str) -> str:
     return word.lower().replace("’", "'")
 
 
-def matching(stem: str, among: Collection[str]) -> str:
-    """The stem of a text that is the same word as this one; empty if there is none."""
-    if stem in among:
-        return stem
-    start = stem[:4]
-    alike = [other for other in among if other.startswith(start)] if len(stem) >= 4 else []
-    close = [other for other in alike if _shared(stem, other) >= SAME_STEM * max(len(stem), len(other))]
+def matching(stems: Collection[str], among: Collection[str]) -> dict[str, str]:
+    """For each stem that of a text that is the same word; empty if there is none."""
+    starts = {stem[:SAME_START] for stem in stems if len(stem) >= SAME_START and stem not in among}
+    # A text has thousands: all are looked through at once.
+    alike = [other for other in among if other[:SAME_START] in starts]
+    return {stem: stem if stem in among else _closest(stem, alike) for stem in stems}
+
+
+def _closest(stem: str, among: Iterable[str]) -> str:
+    """The one that shares most with a stem from its start, of those that share enough."""
+    close = [
+        other
+        for other in among
+        if (shared := _shared(stem, other)) >= SAME_START and shared >= SAME_STEM * max(len(stem), len(other))
+    ]
     return max(close, key=lambda other: (_shared(stem, other), other), default="")
 
 
@@ -204,7 +217,7 @@ class Statement:
         count = sum(len(read.passages) for read in reads) + RARITY
         self.negated = negated(self.words)
         own = dict.fromkeys(stem for word in self.words for stem in stems_of(word))
-        self.match = {stem: matching(stem, frequency.keys()) for stem in own}
+        self.match = matching(own, frequency.keys())
         self.weight = {stem: math.log(1 + count / (1 + frequency[match])) for stem, match in self.match.items()}
         self.total = sum(self.weight.values())
 
@@ -240,7 +253,8 @@ def _best_of(statement: Statement, unit: int, read: Read) -> Iterator[Run]:
     best, best_value = None, 0.0
     wanted = frozenset(filter(None, statement.match.values()))
     held = [passage.stems & wanted for passage in read.passages]
-    for first in range(len(held)):
+    # A run that begins with nothing is worth less than without its beginning.
+    for first in filter(held.__getitem__, range(len(held))):
         have: frozenset[str] = frozenset()
         for last in range(first, min(first + LONGEST_RUN, len(held))):
             if last > first and held[last] <= have:

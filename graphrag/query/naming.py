@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 
 from graphrag.language import FUNCTION_WORDS, HONORIFICS, WORD, fold
 from graphrag.names import CONNECTORS, WordCase, find_names
@@ -81,6 +82,14 @@ class Written:
     """The same, folded, without accents and possessive endings."""
     scripts: Mapping[str, int]
     """How many of the words each script has, by its name in Unicode."""
+    small: int
+    """How many are written small …"""
+    function: int
+    """… and how many of these are function words of English."""
+    capitals: str
+    """The first letters of those that begin with a capital."""
+    acronyms: frozenset[str]
+    """Those that are nothing but capitals, three at least."""
 
     @classmethod
     def joined(cls, parts: Sequence["Written"]) -> "Written":
@@ -89,18 +98,35 @@ class Written:
         for part in parts:
             scripts.update(part.scripts)
         words = tuple(chain.from_iterable(part.words for part in parts))
-        return cls(words, tuple(chain.from_iterable(part.plain for part in parts)), scripts)
+        plain = tuple(chain.from_iterable(part.plain for part in parts))
+        return cls(
+            words=words,
+            plain=plain,
+            scripts=scripts,
+            small=sum(part.small for part in parts),
+            function=sum(part.function for part in parts),
+            capitals="".join(part.capitals for part in parts),
+            acronyms=frozenset().union(*(part.acronyms for part in parts)),
+        )
 
     @classmethod
     def of(cls, words: Iterable[str]) -> "Written":
         """Of these words."""
         words = tuple(words)
-        starts = Counter(word[0] for word in words)
+        starts = Counter(map(itemgetter(0), words))
         scripts: Counter[str] = Counter()
         for letter, count in starts.items():
             if letter.isalpha():
                 scripts[script(letter)] += count
-        return cls(words, tuple(map(_plain, words)), scripts)
+        return cls(
+            words=words,
+            plain=tuple(map(_plain, words)),
+            scripts=scripts,
+            small=sum(map(str.islower, words)),
+            function=sum(map(FUNCTION_WORDS.__contains__, words)),
+            capitals="".join(filter(str.isupper, map(itemgetter(0), words))),
+            acronyms=frozenset(word for word in filter(str.isupper, words) if len(word) > 2),
+        )
 
 
 def missing(name: str, written: Written) -> bool:
@@ -114,7 +140,7 @@ def missing(name: str, written: Written) -> bool:
         return False
     have = frozenset(written.plain)
     present = {part for part in sought if part in have or any(_same(part, word) for word in _near(part, have))}
-    if len(present) == len(sought) or _initials(sought, written.words):
+    if len(present) == len(sought) or _initials(sought, written):
         return False
     return not present or not _bare(present, sought, written)
 
@@ -153,14 +179,13 @@ def _same(first: str, second: str) -> bool:
     return (shared >= 4 and endings) or any(first in group and second in group for group in _IRREGULAR)
 
 
-def _initials(sought: frozenset[str], written: Sequence[str]) -> bool:
+def _initials(sought: frozenset[str], written: Written) -> bool:
     """Whether a name stands there by its initials, or is the initials of what stands there."""
     (word, *others) = sorted(sought)
     if not others and 2 <= len(word) <= 6 and word.isalpha():
-        capitals = "".join(w[0] for w in written if w[:1].isupper() or w in CONNECTORS)
-        return word in "".join(c for c in capitals if c.isupper()).lower() and len(word) > 2
+        return word in written.capitals.lower() and len(word) > 2
     letters = sorted(part[0] for part in sought)
-    return any(w.isupper() and len(w) == len(letters) > 2 and sorted(w.lower()) == letters for w in written)
+    return any(len(w) == len(letters) and sorted(w.lower()) == letters for w in written.acronyms)
 
 
 def _bare(present: set[str], sought: frozenset[str], written: Written) -> bool:

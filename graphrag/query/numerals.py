@@ -8,6 +8,7 @@ are hardly ever meant as numbers and are none; the digit 1 is.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _UNITS = (
     "zero one/first/once/single two/second/twice/both/pair/pairs/couple/couples/twin/twins three/third/thrice "
@@ -49,11 +50,15 @@ class Number:
 
 def may_have(words: Iterable[str]) -> bool:
     """Whether any of these words may be a number or part of one; cheaper than looking for them."""
-    return any(
+    return any(map(_may_be, words))
+
+
+@lru_cache(maxsize=1 << 16)
+def _may_be(word: str) -> bool:
+    return (
         word.lower() in _WORDS
         or _ROMAN.keys() >= set(word)
         or not _STARTS.isdisjoint(word if word[0] > "z" else word[0])
-        for word in words
     )
 
 
@@ -106,8 +111,9 @@ def _western(text: str) -> Iterator[Number]:
         elif word == "and" and parts and parts[-1] in _SCALES:
             continue
         else:
-            yield from _closed(total + current, parts)
-            parts, total, current = [], 0.0, 0.0
+            if parts:
+                yield from _closed(total + current, parts)
+                parts, total, current = [], 0.0, 0.0
             if match and match["digits"]:
                 parts, current = [match.group()], _digits(match["digits"])
             elif word in _VALUES:

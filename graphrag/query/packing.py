@@ -7,6 +7,7 @@ that does not fit is passed over; it takes nothing from those after it.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from graphrag import tokens
 from graphrag.answers import ContextItem, ItemKind
@@ -63,7 +64,13 @@ def in_order(items: Sequence[ContextItem], limit: int) -> list[ContextItem]:
 
 def size(item: ContextItem) -> int:
     """Tokens of an item's line."""
-    return tokens.count(f"{item.title}: {item.text}") + LINE_TOKENS
+    return _count(f"{item.title}: {item.text}") + LINE_TOKENS
+
+
+@lru_cache(maxsize=4096)
+def _count(line: str) -> int:
+    # The steps of one question are offered much the same items.
+    return tokens.count(line)
 
 
 def _key(item: ContextItem) -> tuple[str, ...]:

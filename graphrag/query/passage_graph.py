@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphrag.language import fold
+from graphrag.query.transition import Transition, transition
 from graphrag.storage.base import Reader
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
 
 STEPS = 20
 """Of the power iteration; at a damping of 0.5 the rest is below a millionth."""
@@ -37,15 +37,14 @@ class PassageGraph:
     """Of each fact id, the positions of its entities."""
     mentions: "NDArray[np.float64]"
     """In how many text units each node is mentioned, at least 1."""
-    transition: "csr_array"
-    """Column-stochastic: entry (i, j) is the share of j's rank that flows to i."""
+    transition: Transition
 
     def walk(self, seeds: "NDArray[np.float64]", damping: float) -> "NDArray[np.float64]":
         """Personalised PageRank of every node. `seeds` are non-negative and not all zero."""
         restart = seeds / seeds.sum()
         rank = restart
         for _ in range(STEPS):
-            rank = (1 - damping) * restart + damping * (self.transition @ rank)
+            rank = (1 - damping) * restart + damping * self.transition.step(rank)
         return rank
 
 
@@ -63,6 +62,7 @@ def load(reader: Reader) -> PassageGraph:
     edges = [(mention_rows, mention_columns, np.ones(len(mention_rows)))]
     facts = reader.table("facts", ["id", "entity_ids", "text_unit_ids"]).to_pylist()
     edges += [_stated(facts, position), _related(reader, named)]
+    rows, columns, weights = (np.concatenate(parts) for parts in zip(*edges, strict=True))
     return PassageGraph(
         unit_ids=unit_ids,
         entity_ids=entity_ids,
@@ -71,7 +71,7 @@ def load(reader: Reader) -> PassageGraph:
         named=named,
         stated={fact["id"]: [position[id_] for id_ in fact["entity_ids"] if id_ in position] for fact in facts},
         mentions=np.maximum(counts, 1),
-        transition=_transition(edges, len(position)),
+        transition=transition(rows, columns, weights, len(position)),
     )
 
 
@@ -121,15 +121,3 @@ def _related(reader: Reader, named: dict[str, int]) -> Edges:
     weights = np.array(table["weight"].to_pylist(), dtype=np.float64)
     known = (rows >= 0) & (columns >= 0) & (weights > 0)
     return rows[known], columns[known], weights[known]
-
-
-def _transition(edges: list[Edges], size: int) -> "csr_array":
-    import numpy as np
-    from scipy.sparse import coo_array, diags_array
-
-    rows, columns, weights = (np.concatenate(parts) for parts in zip(*edges, strict=True))
-    half = coo_array((weights, (rows, columns)), shape=(size, size))
-    symmetric = (half + half.T).tocsr()
-    totals = np.asarray(symmetric.sum(axis=0)).ravel()
-    totals[totals == 0] = 1
-    return (symmetric @ diags_array(1 / totals)).tocsr()

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 STAGE = "primer"
 HYPOTHESIS_TOKENS = 200
 LEAST_CALLS = 2
-"""A fold and the answer: a primer takes no fewer."""
+"""A local step and the answer."""
+FIXED_TOKENS = 900
+"""Of a step's prompt beside its context: instructions, questions, schema, what is known."""
+REPLY_TOKENS = 700
+"""The longest reply of a step."""
 FINDINGS = 3
 """Of a report, shown beside its summary: those most like the question."""
 
@@ -42,9 +46,10 @@ class Primer:
 def choose(inquiry: Inquiry, chat: Chat) -> Primer:
     """The best reports, dealt out to the folds in turn, so that each has some of the best."""
     settings = inquiry.settings.drift
-    room = affordable(inquiry, chat)
-    requests = _plan(inquiry, chat) if room > LEAST_CALLS else []
-    folded = min(settings.folds, room - len(requests) - 1)
+    folded = min(settings.folds, _spare(inquiry, chat))
+    if folded < 1:
+        return Primer((), 0, 0)
+    requests = _plan(inquiry, chat)
     replies = chat.ask(requests, _prose)
     # A hypothesis that was not had is one fewer way to find reports, no more.
     texts = [inquiry.question, *(reply for reply in replies if isinstance(reply, str))]
@@ -56,10 +61,23 @@ def choose(inquiry: Inquiry, chat: Chat) -> Primer:
     return Primer(shown, len(requests), sum(map(prompt_tokens, requests)))
 
 
-def affordable(inquiry: Inquiry, chat: Chat) -> int:
-    """Calls that the settings and the budget of the session leave for the question."""
-    left = chat.session.left.calls
-    return inquiry.settings.drift.max_calls if left is None else min(left, inquiry.settings.drift.max_calls)
+def affords(inquiry: Inquiry, chat: Chat) -> bool:
+    """Whether the budget allows a local step and the final answer."""
+    return _spare(inquiry, chat) >= 0
+
+
+def _spare(inquiry: Inquiry, chat: Chat) -> int:
+    """How many folds the settings and the budget of the question leave room for, beside the hypothesis,
+    the local step and the final answer; negative if not even for those."""
+    settings, left = inquiry.settings.drift, chat.session.left
+    calls = settings.max_calls if left.calls is None else min(left.calls, settings.max_calls)
+    tokens = settings.max_tokens if left.tokens is None else min(left.tokens, settings.max_tokens)
+    step, final = settings.step_tokens + FIXED_TOKENS, settings.reduce_tokens + FIXED_TOKENS
+    room = tokens - final - step - (0 if left.tokens is None else inquiry.settings.answer_tokens + REPLY_TOKENS)
+    if calls < LEAST_CALLS or room < 0:
+        return -1
+    fold = settings.fold_tokens + FIXED_TOKENS + (0 if left.tokens is None else REPLY_TOKENS)
+    return max(min(calls - LEAST_CALLS - 1, (room - FIXED_TOKENS) // fold), 0)
 
 
 def _plan(inquiry: Inquiry, chat: Chat) -> list[Request]:

@@ -1,10 +1,20 @@
 """Questions of each kind, about nothing in particular: what a question is like tells its kind.
 
-A few of each in several languages; they are embedded by whatever model the index has.
+A few of each in several languages; they are embedded by whatever model the index has. For the model
+that ships their vectors do too (`scripts/embed_prototypes.py`): a process that answers one question
+has no time for forty-five.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from importlib.resources import as_file, files
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal
+
+from graphrag.models.base import Embedder
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Kind = Literal["local", "multi-hop", "global"]
 """One fact at one place, several facts joined, or the whole collection."""
@@ -62,3 +72,28 @@ PROTOTYPES: Mapping[Kind, tuple[str, ...]] = {
         "主要主题是什么？",
     ),
 }
+
+SHIPPED: Mapping[str, str] = {"embedded/all-MiniLM-L6-v2-int8": "prototypes.npy"}
+"""Files in `graphrag/data` by the name of the embedder that made them: half-precision vectors of all
+prototypes, in their order."""
+
+
+def texts() -> list[str]:
+    """All prototypes, kind by kind."""
+    return [text for kind in PROTOTYPES.values() for text in kind]
+
+
+def vectors(embedder: Embedder) -> "Mapping[Kind, NDArray[np.float32]]":
+    """Unit vectors of the prototypes of each kind, shape (prototypes, dimensions)."""
+    import numpy as np
+
+    every = _shipped(SHIPPED[embedder.name]) if embedder.name in SHIPPED else embedder.embed(texts())
+    ends = list(accumulate(map(len, PROTOTYPES.values())))
+    return dict(zip(PROTOTYPES, np.split(every, ends[:-1]), strict=True))
+
+
+def _shipped(name: str) -> "NDArray[np.float32]":
+    import numpy as np
+
+    with as_file(files("graphrag").joinpath("data", name)) as path:
+        return np.load(path).astype(np.float32)

@@ -17,6 +17,7 @@ from graphrag.models.base import Embedder
 from graphrag.names import WordCase, find_names
 from graphrag.query import passage_graph, surroundings
 from graphrag.query.passage_graph import PassageGraph
+from graphrag.query.row_cache import RowCache
 from graphrag.query.surroundings import Surroundings
 from graphrag.settings import LocalSettings
 from graphrag.storage.base import Hit, Reader
@@ -70,16 +71,14 @@ class Retriever:
 
     def __init__(self, reader: Reader, embedder: Embedder, settings: LocalSettings) -> None:
         self.reader = reader
-        self._embedder = embedder
+        self.kept = RowCache(reader)
+        """For rows that are read by their ids."""
+        self.embedder = embedder
         self._settings = settings
 
     def vector(self, question: str) -> "NDArray[np.float32]":
         """The question's embedding."""
-        return self._embedder.embed([question])[0]
-
-    def vectors(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        """Embeddings of texts, shape (len(texts), dimensions)."""
-        return self._embedder.embed(texts)
+        return self.embedder.embed([question])[0]
 
     def hybrid(self, table: str, question: str, k: int) -> list[Hit]:
         """The k best rows of a searchable table by vector and full-text search, fused."""
@@ -122,7 +121,7 @@ class Retriever:
 
     def units(self, hits: Sequence[Hit]) -> list[RetrievedUnit]:
         """The text units of some hits, in their order, with the documents they are from."""
-        rows = self.reader.rows("text_units", [hit.id for hit in hits], ["id", "text", "document_id"]).to_pylist()
+        rows = self.kept.rows("text_units", [hit.id for hit in hits], ["id", "text", "document_id"])
         documents = self._documents([row["document_id"] for row in rows])
         scores = {hit.id: hit.score for hit in hits}
         return [
@@ -148,7 +147,7 @@ class Retriever:
         return surroundings.load(self.reader)
 
     def _documents(self, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
-        rows = self.reader.rows("documents", list(dict.fromkeys(ids)), ["id", "title", "source_id"]).to_pylist()
+        rows = self.kept.rows("documents", list(dict.fromkeys(ids)), ["id", "title", "source_id"])
         return {row["id"]: (row["title"], row["source_id"]) for row in rows}
 
     def _seeds(self, question: str, focus: Iterable[str]) -> "NDArray[np.float64]":

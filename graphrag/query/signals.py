@@ -6,14 +6,10 @@ No model but the embedding model is asked. Which signals count for what is in `r
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from graphrag.language import HANGUL, UNSPACED, WORD
-from graphrag.query.prototypes import PROTOTYPES
+from graphrag.query import prototypes
 from graphrag.query.retrieval import Retriever
-
-if TYPE_CHECKING:
-    pass
 
 NEAREST = 3
 """Prototypes of each kind that a question is held against: those most like it."""
@@ -142,7 +138,7 @@ class Signals:
 
 
 def read(question: str, retriever: Retriever) -> Signals:
-    """The signals of a question: one embedding, and at first those of the prototypes."""
+    """The signals of a question: one embedding, and at first those of the prototypes where they do not ship."""
     graph, units = retriever.graph, len(retriever.graph.unit_ids)
     named = {place: graph.entity_titles[place - units] for place in retriever.names_in(question)}
     proper = [place for place, title in named.items() if _is_proper(title)]
@@ -186,7 +182,7 @@ def _likeness(question: str, retriever: Retriever) -> tuple[float, float]:
     import numpy as np
 
     vector = retriever.vector(question)
-    alike = {kind: retriever.vectors(texts) @ vector for kind, texts in PROTOTYPES.items()}
+    alike = {kind: near @ vector for kind, near in prototypes.vectors(retriever.embedder).items()}
     spread = float(np.std(np.concatenate(list(alike.values())))) or 1.0
     local, joined, whole = (
         float(np.sort(alike[kind])[-NEAREST:].mean()) / spread for kind in ("local", "multi-hop", "global")

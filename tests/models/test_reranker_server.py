@@ -115,6 +115,16 @@ def test_the_first_refusal_is_told_where_no_form_passes(make: Callable[..., Rera
         make(refuse).scores("Where?", TEXTS)
 
 
+def test_a_form_that_has_passed_is_not_doubted(make: Callable[..., RerankerServer]):
+    handle, sent = in_turn(lengths, httpx2.Response(400, json={"error": "empty query"}))
+    server = make(handle)
+    server.scores("Where?", TEXTS)
+
+    with pytest.raises(ModelRefusedError, match="empty query"):
+        server.scores("Where?", TEXTS)
+    assert len(sent) == 2
+
+
 def test_half_a_character_and_an_empty_text_do_no_harm(make: Callable[..., RerankerServer]):
     assert make(lengths).scores("a \ud83d", ["b \ud83d", ""]).tolist() == [2, 1]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import reader
 from questions import ask, follow, streamed
-from samples import TWO_HOPS, check_citations
+from samples import TWO_HOPS, check_citations, indexed
 
 from graphrag import GraphRAG, Step
 from graphrag.answers import Answer, QuestionAsked
@@ -198,6 +198,42 @@ def test_the_question_itself_is_not_asked_again(tools: Tools):
     assert answer.stopped == "nothing was left to ask"
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> GraphRAG:
+    """A collection that does not fit into one step."""
+    told = "The mill on the river was built, sold, burnt down, and built again by its owner in the year"
+    texts = [
+        (f"Mill {n}", f"{told} {1500 + n}. Its owner was the miller of Mill {n}. He kept {n} geese.") for n in range(40)
+    ]
+    return indexed(tmp_path_factory.mktemp("long"), texts)
+
+
+def test_where_nothing_is_left_to_ask_it_reads_on(long: GraphRAG, make_tools: Callable[..., Tools]):
+    model = reader.model(primer_raises())
+
+    answer = ask(drift_search.search, make_tools(long, drift={"step_tokens": 400, "gain": 0}), TWO_HOPS, model)
+
+    assert len(asked(model)) > 2
+    assert set(asked(model)) == {TWO_HOPS}
+    shown = [
+        re.findall(r"^\[(T\d+)\]", r.messages[1].content, re.MULTILINE) for r in model.requests if r.stage != "answer"
+    ]
+    first, second = [set(handles) for handles in shown if len(handles) > 3][:2]
+    assert len(first & second) <= 1
+    assert answer.stopped
+
+
+def test_a_step_that_says_that_it_answers_the_question_ends_reading_on(
+    long: GraphRAG, make_tools: Callable[..., Tools]
+):
+    model = reader.model(lambda r: up(score=95) if "follow_ups" in r.messages[0].content else None)
+
+    answer = ask(drift_search.search, make_tools(long, drift={"step_tokens": 400}), TWO_HOPS, model)
+
+    assert asked(model) == []
+    assert answer.stopped == "nothing was left to ask"
+
+
 def test_a_round_that_brings_nothing_new_is_the_last(tools: Tools):
     names = iter(range(100))
 
@@ -239,7 +275,7 @@ def test_a_single_call_is_a_local_search(tools: Tools):
     answer = ask(drift_search.search, tools, TWO_HOPS, model, max_calls=1)
 
     assert calls(model) == ["answer"]
-    assert answer.notices == (drift_search.TOO_FEW,)
+    assert answer.notices == (drift_search.TOO_LITTLE,)
     assert answer.text
 
 

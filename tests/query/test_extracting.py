@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from fakes import WordEmbedder
@@ -6,7 +7,7 @@ from numpy.typing import NDArray
 from samples import retrieved
 
 from graphrag.query.citing import Statement
-from graphrag.query.extracting import quote
+from graphrag.query.extracting import MOST_SENTENCES, quote
 
 UNITS = retrieved(
     "The mill stands by the river. It was built by Otto Veit of Dresden.",
@@ -34,6 +35,31 @@ def test_words_decide_between_sentences_of_one_meaning():
     (statement,) = quote("What is baked of grain?", UNITS, 1, OneMeaning())
 
     assert statement.text == "Bread is baked from grain."
+
+
+def test_of_many_sentences_only_the_likeliest_are_embedded():
+    class Counting(WordEmbedder):
+        asked = 0
+
+        def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            Counting.asked = len(texts)
+            return super().embed(texts)
+
+    other = " ".join(f"Trout number {n} lives in water." for n in range(MOST_SENTENCES))
+
+    (statement,) = quote(QUESTION, retrieved(other, other, "Otto Veit built the mill himself."), 1, Counting())
+
+    assert statement.text == "Otto Veit built the mill himself."
+    assert Counting.asked == MOST_SENTENCES + 1
+
+
+def test_a_title_counts_as_part_of_its_sentences():
+    others = retrieved(*(f"The mill {n} was built of stone." for n in range(MOST_SENTENCES)))
+    told = replace(retrieved("It burnt down in the year 1901.")[0], document_title="Aune mill, built")
+
+    found = quote("When was the Aune mill built?", [*others, told], MOST_SENTENCES, WordEmbedder())
+
+    assert "It burnt down in the year 1901." in {statement.text for statement in found}
 
 
 def test_a_statement_is_its_evidence_word_for_word():
