@@ -106,7 +106,7 @@ class Written:
             small=sum(part.small for part in parts),
             function=sum(part.function for part in parts),
             capitals="".join(part.capitals for part in parts),
-            acronyms=frozenset().union(*(part.acronyms for part in parts)),
+            acronyms=frozenset(chain.from_iterable(part.acronyms for part in parts)),
         )
 
     @classmethod

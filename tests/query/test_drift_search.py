@@ -219,7 +219,7 @@ def test_where_nothing_is_left_to_ask_it_reads_on(long: GraphRAG, make_tools: Ca
         re.findall(r"^\[(T\d+)\]", r.messages[1].content, re.MULTILINE) for r in model.requests if r.stage != "answer"
     ]
     first, second = [set(handles) for handles in shown if len(handles) > 3][:2]
-    assert len(first & second) <= 1
+    assert len(first & second) < len(second) / 2
     assert answer.stopped
 
 

@@ -17,7 +17,7 @@ class Reader:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
 
-    def rows(self, name: str, ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
+    def rows(self, name: str, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         self.asked.append(list(ids))
         rows = [{"id": id_, "name": f"{name} {id_}"} for id_ in ids if id_ in KNOWN]
         return pa.Table.from_pylist(rows, pa.schema([("id", pa.string()), ("name", pa.string())])).select(columns)
