@@ -1,7 +1,7 @@
 """`make bench`: retrieval quality and speed, and indexing throughput.
 
     python -m benchmarks [indexing] [standard] [retrieval] [replies] [resolution] [citations] [embedders]
-                         [routing] [reranking] [cold]
+                         [routing] [reranking] [queries [--all]] [cold]
 
 Without names, indexing and retrieval. Reads the data sets in ../shared/data and says so where
 they are absent.
@@ -14,6 +14,7 @@ from benchmarks import (
     cold,
     embedders,
     indexing,
+    queries,
     replies,
     reranking,
     resolution,
@@ -32,13 +33,14 @@ BENCHMARKS = {
     "embedders": embedders.main,
     "routing": routing.main,
     "reranking": reranking.main,
+    "queries": queries.main,
     "cold": cold.main,
 }
 
 
 def main() -> None:
     # Indexing first: the peak memory of a child is never less than its parent's was.
-    for name in sys.argv[1:] or ["indexing", "retrieval"]:
+    for name in [name for name in sys.argv[1:] if not name.startswith("--")] or ["indexing", "retrieval"]:
         BENCHMARKS[name]()
 
 

@@ -21,6 +21,8 @@ LONGEST_BRACKET = 150
 """Characters around a handle in a bracket of anything but handles."""
 INDIRECT = 0.5
 """What support by a report counts, against that of a passage: a model wrote it."""
+NESTED = 5
+"""Citations may hide in each other this deep."""
 LONGEST_SENTENCE = 4000
 """Characters after which a sentence ends, whatever it holds."""
 
@@ -30,15 +32,21 @@ _LETTERS = "".join(LETTERS.values())
 _LIST = rf"[{_LETTERS}\d\s,;&+–and-]*"
 # A bracket with a handle anywhere in it, however long where it is a list of them, or a reference as
 # other programs' reports have them; with the white space before, which goes where they go.
-_CITATION = re.compile(
-    rf"\s{{0,8}}[\[【](?:{_SOME}{_HANDLES.pattern}(?:{_SOME}|{_LIST})|{_LIST}{_HANDLES.pattern}{_LIST}"
-    r"|\s*Data:[^\[\]【】]*|\s*NONE\s*)[\]】]",
-    re.IGNORECASE,
+_BRACKET = (
+    rf"[\[【](?:{_SOME}{_HANDLES.pattern}(?:{_SOME}|{_LIST})|{_LIST}{_HANDLES.pattern}{_LIST}"
+    r"|\s*Data:[^\[\]【】]*|\s*NONE\s*)[\]】]"
 )
+_CITATION = re.compile(rf"\s{{0,8}}{_BRACKET}(?:\s{{0,8}}[,;&]?\s{{0,8}}{_BRACKET})*", re.IGNORECASE)
+# "He did. [T1]." has one stop too many.
+_STOPPED = re.compile(rf"(?<=[.!?…]){_CITATION.pattern}\s{{0,8}}[.,;](?!\w)", re.IGNORECASE)
 _NONE = re.compile(r"[\[【]\s*NONE\s*[\]】]", re.IGNORECASE)
 _MARK_LIKE = re.compile(r"\s{0,8}\[(?:\d+|\?)\]")
 _HELD = 2 * LONGEST_BRACKET + 8
-_OPEN = re.compile(rf"\s{{0,8}}[\[【](?:[^\[\]【】]{{0,{_HELD}}}|{_LIST}|\s*Data:[^\[\]【】]*)\Z", re.IGNORECASE)
+_OPEN = re.compile(
+    rf"(?:(?<=[\]】])\s{{0,8}}[,;&])?\s{{0,8}}[\[【](?:[^\[\]【】]{{0,{_HELD}}}|{_LIST}|\s*Data:[^\[\]【】]*)\Z"
+    r"|(?<=[\]】])\s{0,8}[,;&]\s{0,8}\Z",
+    re.IGNORECASE,
+)
 _SPACE = re.compile(r"\s+")
 _CLOSERS = "\"”’'»)*_"
 _MAY_END = re.compile(rf"[.!?…]+[{_CLOSERS}]*(?=[\s\[【])|[。！？]+[{_CLOSERS}]*|\n")
@@ -141,8 +149,7 @@ class CitedText:
     def _advance(self) -> str:
         """As much of the unfinished sentence as can be told: no white space at its end, and no
         bracket that may yet become a citation."""
-        settled = _OPEN.sub("", self._raw)
-        bare = _bare(settled).rstrip()
+        bare = _OPEN.sub("", _bare(_OPEN.sub("", self._raw))).rstrip()
         added = bare[len(self._out) :]
         if not added:
             return ""
@@ -181,7 +188,12 @@ class CitedText:
 
 def _bare(raw: str) -> str:
     """A text without what cites, and without what would look like a mark of ours."""
-    return _MARK_LIKE.sub("", _CITATION.sub("", raw)).lstrip()
+    bare = raw
+    for _ in range(NESTED):
+        before, bare = bare, _MARK_LIKE.sub("", _CITATION.sub("", _STOPPED.sub("", bare)))
+        if bare == before:
+            break
+    return bare.lstrip()
 
 
 def _sentence_end(raw: str) -> int:
@@ -192,14 +204,14 @@ def _sentence_end(raw: str) -> int:
         end = _skip(raw, mark.start() if mark[0] == "\n" else mark.end())
         if end == len(raw) or _OPEN.match(raw, end):
             break
-        if _ends(raw, mark, end):
+        if not _OPEN.search(_bare(raw[:end]).rstrip()) and _ends(raw, mark, end):
             return end
     return _forced(raw) if len(raw) > LONGEST_SENTENCE else 0
 
 
 def _skip(raw: str, start: int) -> int:
     """The end of the citations and the white space that begin somewhere."""
-    while found := _CITATION.match(raw, start) or _SPACE.match(raw, start):
+    while found := _STOPPED.match(raw, start) or _CITATION.match(raw, start) or _SPACE.match(raw, start):
         start = found.end()
     return start
 
