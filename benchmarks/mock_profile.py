@@ -3,12 +3,20 @@
 A plug-in of such a server: `answer(request, mock)` recognises a prompt and returns the kind of
 call, the completion and whether it is JSON. The content is the server's own (`mock.extract`),
 the same that other systems get from it, in this project's reply forms: the extraction of a chunk
-has as many records as theirs, with descriptions as long.
+has as many records as theirs, with descriptions as long. What is asked about a question is answered by
+reading the prompt (`reading`).
 """
 
 import json
 import re
+import sys
+from pathlib import Path
 from typing import Any
+
+# The server runs this file by its path.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks import reading
 
 PASSAGE = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
 HEAD = re.compile(r"(C\d+) \(at most (\d+)")
@@ -29,6 +37,8 @@ def answer(request: dict[str, Any], mock: Any) -> tuple[str, str, bool] | None:
         return "report", reports(user[0], mock), True
     if system.startswith("You are given numbered pairs of names"):
         return "resolve", resolved(user[0]), True
+    if read := reading.answer(system, "\n".join(user)):
+        return *read, read[1].startswith("{")
     return None
 
 

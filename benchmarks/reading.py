@@ -101,6 +101,7 @@ KINDS: Sequence[tuple[str, str, Callable[[str, str], str]]] = (
     ('"points"', "points", _points),
     ('"ratings"', "ratings", _ratings),
     ('{"method":"local"}', "route", _route),
+    ('{"unsupported": []}', "judge", lambda _, __: '{"unsupported":[]}'),
     ("You help to search", "hypothesis", _hypothesis),
     ("You make questions stand alone", "rewrite", lambda _, user: _question(user)),
     ("You answer a question from numbered sources", "answer", _prose("answer")),

@@ -2,23 +2,40 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import data
 from graphrag.evaluation.metrics import all_at, mean, recall_at
-from graphrag.indexer import chunking, fast_extraction, loading
-from graphrag.indexer.pipeline import Pipeline, summarize
+from graphrag.indexer import graph
+from graphrag.indexer.fast import Fast
+from graphrag.indexer.method import Drawn
+from graphrag.indexer.pipeline import Pipeline
 from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.progress import silent
 from graphrag.query.retrieval import Retriever
+from graphrag.records import Document, TextUnit
 from graphrag.settings import Settings
+from graphrag.storage.base import Hit
 from graphrag.storage.lance import LanceStore
 
 SETTINGS = Settings()
 # A few passages are longer than a text unit: their parts count once, so look a little deeper.
 DEPTH = 14
 COLUMNS = ("R@2", "R@5", "R@10", "All@5", "ms")
+
+
+@dataclass(frozen=True)
+class Recorded(Fast):
+    """The method `fast` over the triples that a model found in a set's passages."""
+
+    folder: Path
+
+    def draw(self, documents: Sequence[Document], text_units: Sequence[TextUnit]) -> Drawn:
+        sources = {document.id: document.source_id for document in documents}
+        extractions = data.recorded_extractions(self.folder, list(text_units), sources)
+        return Drawn(graph.build(extractions, self.settings.extraction.max_descriptions))
 
 
 def main() -> None:
@@ -37,24 +54,16 @@ def build(folder: Path, source: str, scratch: Path) -> Retriever:
     """An index of a set's passages, by the fast extractor or from the recorded triples."""
     (scratch / "input").mkdir()
     (scratch / "input" / "corpus.jsonl").write_bytes((folder / "corpus.jsonl").read_bytes())
-    documents = loading.read(scratch / "input", SETTINGS.input).documents
-    units = chunking.split_all(documents, SETTINGS.chunking)
-    if source == "fast":
-        extractions = fast_extraction.extract(documents, units, SETTINGS.extraction)
-    else:
-        extractions = data.recorded_extractions(folder, units, {d.id: d.source_id for d in documents})
+    method = Fast(SETTINGS, silent) if source == "fast" else Recorded(SETTINGS, silent, folder)
     embedder, store = EmbeddedEmbedder(), LanceStore(scratch / "output")
-    pipeline = Pipeline(SETTINGS, embedder, store, silent)
-    content = pipeline.assemble(documents, units, extractions)
-    with store.lock():
-        pipeline.publish(content, "", summarize(content.index, source), time.monotonic())
+    Pipeline(SETTINGS, embedder, store, silent).run(scratch / "input", method)
     return Retriever(store.open(), embedder, SETTINGS.query.local)
 
 
 def rankings(retriever: Retriever) -> dict[str, Callable[[str], list[str]]]:
     """Each ranking as a function from a question to passage ids of the set."""
 
-    def ids(hits: list) -> list[str]:
+    def ids(hits: list[Hit]) -> list[str]:
         return list(dict.fromkeys(unit.source_id for unit in retriever.units(hits)))
 
     reader = retriever.reader

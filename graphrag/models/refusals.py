@@ -7,7 +7,7 @@ OpenAI, vLLM, SGLang, llama-server, Ollama, Text Generation Inference and what s
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import cast
@@ -65,7 +65,7 @@ class Server:
     model: str
     key: str
     """The environment variables that its key is read from."""
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     """What no error may repeat."""
 
     def clean(self, text: str) -> str:

@@ -292,7 +292,7 @@ class _Loaded:
         options = {"dtype": "auto", **self._options}
         device = options.pop("device", "cuda" if torch.cuda.is_available() else "cpu")
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(self._name)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(self._name, trust_remote_code=False)
             model = getattr(transformers, self._kind).from_pretrained(self._name, **options)
             return (model if "device_map" in options else model.to(device)).eval(), tokenizer
         except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:

@@ -15,6 +15,7 @@ from graphrag.query.visible_graph import VisibleGraph
 from graphrag.query.visible_reports import VisibleReports
 from graphrag.query.word_index import WordIndex
 from graphrag.storage import schema
+from graphrag.storage.arrays import from_mask, from_values, to_arrow, to_numbers
 from graphrag.storage.base import Build, Hit, Reader
 
 if TYPE_CHECKING:
@@ -81,14 +82,13 @@ class FilteredReader:
     def table(self, name: str, columns: Sequence[str] | None = None) -> "pa.Table":
         """What is shown of a table, in the order it was published in, or some columns of it."""
         import numpy as np
-        import pyarrow as pa
 
         if self._graph.whole:
             return self._reader.table(name, columns)
         view = self._view(name)
         if len(view.ids) < FEW * len(view.shown):
             return self.rows(name, view.ids, columns)
-        stored = self._reader.table(name, self._stored(name, columns)).filter(pa.array(view.shown, pa.bool_()))
+        stored = self._reader.table(name, self._stored(name, columns)).filter(from_mask(view.shown))
         return self._finish(name, stored, np.arange(len(view.ids)), columns)
 
     def rows(self, name: str, ids: Sequence[str], columns: Sequence[str] | None = None) -> "pa.Table":
@@ -117,7 +117,7 @@ class FilteredReader:
         view = self._view(name)
         full = schema.schema(name, self.build.dimensions)
         fields = [full.field(column) for column in (full.names if columns is None else columns)]
-        taken = pa.array(positions)
+        taken = to_arrow(positions)
         arrays = [
             view.changed[field.name].take(taken)
             if field.name in view.changed
@@ -133,16 +133,16 @@ class FilteredReader:
 
         view = self._view(name)
         which = view.places[positions]
-        cut = pa.array(which >= 0)
+        cut = from_mask(which >= 0)
         if field.name in MADE.get(name, ()):
             return pc.if_else(cut, "", values)
         if field.name == "search_text":
             texts = [view.cut[place].terms for place in which[which >= 0].tolist()]
-            return pc.replace_with_mask(values, cut, pa.array(texts, pa.string()))
+            return pc.replace_with_mask(values, cut, from_values(texts, pa.string()))
         if field.name == "vector" and view.cut:
             matrix = _matrix(values, self.build.dimensions).copy()
             matrix[which >= 0] = self._directions_of(name)[which[which >= 0]]
-            return pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), self.build.dimensions).cast(field.type)
+            return pa.FixedSizeListArray.from_arrays(to_arrow(matrix.ravel()), self.build.dimensions).cast(field.type)
         return values
 
     # --- Searches ------------------------------------------------------------------------
@@ -235,7 +235,9 @@ class FilteredReader:
 
 
 def _matrix(vectors: Any, dimensions: int) -> "NDArray[np.float32]":
-    return vectors.flatten().to_numpy(zero_copy_only=False).reshape(-1, dimensions)
+    return to_numbers(vectors.values.slice(vectors.offset * dimensions, len(vectors) * dimensions)).reshape(
+        -1, dimensions
+    )
 
 
 def _directed(matrix: "NDArray[np.float32]") -> "NDArray[np.float32]":

@@ -4,6 +4,8 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from graphrag.storage.arrays import from_mask, from_values, to_arrow, to_mask, to_numbers
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -11,11 +13,9 @@ if TYPE_CHECKING:
 
 def is_in(column: Any, wanted: Collection[str] | Collection[int]) -> "NDArray[np.bool_]":
     """Of each value of a column, whether it is one of those wanted; null is not."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    values = pa.array(wanted if isinstance(wanted, list) else list(wanted), column.type)
-    return pc.is_in(column, values, skip_nulls=True).to_numpy(zero_copy_only=False)
+    return to_mask(pc.is_in(_whole(column), from_values(list(wanted), column.type), skip_nulls=True))
 
 
 def counts(column: Any, wanted: Collection[str]) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
@@ -41,8 +41,8 @@ def only(column: Any, wanted: Collection[str] | Collection[int]) -> Any:
     values, parents = _flat(column)
     keep = is_in(values, wanted)
     sizes = np.bincount(parents[keep], minlength=len(column))
-    offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
-    return pa.ListArray.from_arrays(offsets, values.filter(pa.array(keep))).cast(column.type)
+    offsets: Any = to_arrow(np.cumsum([0, *sizes])).cast(pa.int32())
+    return pa.ListArray.from_arrays(offsets, values.filter(from_mask(keep))).cast(column.type)
 
 
 def lengths(column: Any) -> "NDArray[np.int64]":
@@ -54,8 +54,13 @@ def lengths(column: Any) -> "NDArray[np.int64]":
 
 def _flat(column: Any) -> "tuple[Any, NDArray[np.int64]]":
     """All values of a column of lists in one array, and the row that each is from."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return pc.list_flatten(whole), pc.list_parent_indices(whole).to_numpy(zero_copy_only=False)
+    whole = _whole(column)
+    return pc.list_flatten(whole), to_numbers(pc.list_parent_indices(whole))
+
+
+def _whole(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphrag.query.passage_graph import strings
 from graphrag.storage import schema
+from graphrag.storage.arrays import from_mask, from_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,12 +75,13 @@ def view_of(
     import pyarrow as pa
 
     types = schema.columns(name)
-    columns = {column: pa.array(values, types.field(column).type) for column, values in (changed or {}).items()}
+    columns = {
+        column: values if isinstance(values, pa.Array) else from_values(values, types.field(column).type)
+        for column, values in (changed or {}).items()
+    }
     return View(strings(select(table, shown)["id"]), shown, columns, tuple(cut))
 
 
 def select(table: "pa.Table", rows: "NDArray[np.bool_]") -> "pa.Table":
     """Those rows of a table, in one chunk."""
-    import pyarrow as pa
-
-    return table.filter(pa.array(rows, pa.bool_())).combine_chunks()
+    return table.filter(from_mask(rows)).combine_chunks()

@@ -47,3 +47,60 @@ def to_arrow(array: "NDArray[np.int64] | NDArray[np.float32]") -> "pa.Array[Any]
 
     values: Any = np.ascontiguousarray(array)
     return pa.Array.from_buffers(pa.from_numpy_dtype(array.dtype), len(array), [None, pa.py_buffer(values)])
+
+
+def from_values(values: "Sequence[Any] | NDArray[np.int64]", type_: Any) -> "pa.Array[Any]":
+    """Values as an Arrow array of a type: texts, whole numbers and lists of these without pandas; None is null."""
+    import numpy as np
+    import pyarrow as pa
+
+    if pa.types.is_integer(type_) and None not in values:
+        return to_arrow(np.array(values, np.int64)).cast(type_)
+    if not (pa.types.is_list(type_) or pa.types.is_string(type_)):
+        return pa.array(values, type_)
+    nulls = np.array([value is None for value in values], bool)
+    valid = _bits(~nulls) if nulls.any() else None
+    if pa.types.is_list(type_):
+        items = from_values([item for value in values for item in value or ()], type_.value_type)
+        offsets = _offsets([len(value or ()) for value in values])
+        return pa.Array.from_buffers(type_, len(values), [valid, offsets], children=[items])
+    texts = [(value or "").encode() for value in values]
+    offsets = _offsets(list(map(len, texts)))
+    return pa.Array.from_buffers(type_, len(texts), [valid, offsets, pa.py_buffer(b"".join(texts))])
+
+
+def from_mask(mask: "NDArray[np.bool_]") -> "pa.Array[Any]":
+    """Truth values as an Arrow array."""
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(pa.bool_(), len(mask), [None, _bits(mask)])
+
+
+def to_mask(array: Any) -> "NDArray[np.bool_]":
+    """An Arrow array of truth values, none of them null."""
+    import pyarrow as pa
+
+    return to_numbers(array.cast(pa.uint8())).astype(bool)
+
+
+def to_numbers(array: Any) -> "NDArray[Any]":
+    """An Arrow array of numbers, none of them null; read only."""
+    import numpy as np
+
+    return np.from_dlpack(array) if len(array) else np.empty(0, np.int64)
+
+
+def _offsets(lengths: Sequence[int]) -> Any:
+    import numpy as np
+    import pyarrow as pa
+
+    offsets: Any = np.cumsum([0, *lengths]).astype(np.int32)
+    return pa.py_buffer(offsets)
+
+
+def _bits(mask: "NDArray[np.bool_]") -> Any:
+    import numpy as np
+    import pyarrow as pa
+
+    packed: Any = np.packbits(mask, bitorder="little")
+    return pa.py_buffer(packed)
