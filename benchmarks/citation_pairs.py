@@ -32,7 +32,7 @@ BOOKS = {"carol": "a-christmas-carol", "holmes": "the-adventures-of-sherlock-hol
 TITLES = {"carol": "A Christmas Carol", "holmes": "The Adventures of Sherlock Holmes"}
 STAVES = (3, 9, 13, 15, 17, 21, 23, 26, 31, 35)
 """The text units of the imported index that descriptions are taken from: none of its front matter and licence."""
-TRIPLES, DESCRIPTIONS, SWAPPED, MISATTRIBUTED, HARD, EASY = 95, 45, 80, 25, 45, 30
+TRIPLES, DESCRIPTIONS, SWAPPED, MISATTRIBUTED, HARD, EASY, MOVED = 95, 45, 80, 25, 45, 30, 40
 NAMES = {
     "carol": {
         "person": "Scrooge|Marley|Bob Cratchit|Bob|Tiny Tim|Martha|Peter|Belinda|Mrs. Cratchit|Fezziwig|"
@@ -53,6 +53,9 @@ WORDS = (
     "thousand"
 ).split()
 _NUMBER = re.compile(rf"\d[\d,.]*\d|\d+|\b(?:{'|'.join(WORDS)})\b")
+_TELLING = re.compile(rf"[A-Z\d]|{'|'.join(WORDS)}")
+"""What may tell a predicate's falsity by itself."""
+_SUBJECT = re.compile(r"((?:(?:Dr|Mrs|Mr)\. )?[A-Z][\w-]+(?: [A-Z][\w-]+)*) ([a-z].{12,})")
 _NOT_PASSIVE = frozenset(
     "died occurred appeared played served graduated moved began lived worked competed started ended participated "
     "collaborated returned emigrated premiered debuted belonged existed happened continued resulted travelled fled "
@@ -71,8 +74,9 @@ class Unit:
 @dataclass(frozen=True)
 class Pair:
     label: str
-    """true; number (altered), swapped (name), unrelated (to another passage of the document, or of another);
-    apart from these: negated, exaggerated, misattributed (to a name that the passages hold), invented (by a model)."""
+    """true; number (altered), swapped (name), unrelated (to another passage of the document, or of another),
+    made up (about somebody whom the passage names); apart from these: negated, exaggerated, misattributed (to a
+    name that the passages hold), invented (by a model)."""
     origin: str
     sentence: str
     units: tuple[str, ...]
@@ -82,17 +86,18 @@ class Pair:
 
 def main() -> None:
     chance = random.Random(20)  # noqa: S311
-    books = {name: _chunks(name, _read(name)) for name in BOOKS}
+    books = {name: _chunks(name, _read(name)) for name in BOOKS} | {"musique": _musique()}
     hand = list(_by_hand(books))
     facts = list(_facts(chance))
     told = list(_descriptions(chance))
     units = {unit.id: unit for _, its in hand + facts + told for unit in its}
     given = [pair for found, _ in hand + facts + told for pair in _as_read(found)]
-    true = [pair for pair in given if pair.label == "true"]
+    true = [pair for pair in given if pair.label == "true" and pair.origin != "reworded"]
     false = [
         *_altered(true, units, chance),
         *_swapped(true, units, chance),
         *_unrelated(true, units, chance),
+        *_moved(true, units, chance),
     ]
     pairs = [_halved(pair) for pair in (*given, *(kept for pair in false for kept in _as_read(pair)))]
     used = {unit for pair in pairs for unit in pair.units}
@@ -113,8 +118,9 @@ def _as_read(pair: Pair) -> Iterator[Pair]:
     """The pair under the label that reading it gave; none if it was dropped."""
     lines = [line.split("\t") for line in READ.read_text("utf-8").splitlines() if not line.startswith("#")]
     label = next((label for label, start in lines if pair.sentence.startswith(start)), pair.label)
-    if pair.origin == "hand" or label != "drop":
-        yield pair if pair.origin == "hand" else replace(pair, label=label)
+    by_hand = pair.origin in ("hand", "reworded")
+    if by_hand or label != "drop":
+        yield pair if by_hand else replace(pair, label=label)
 
 
 # --- What is true ------------------------------------------------------------------------
@@ -130,17 +136,23 @@ def _chunks(book: str, text: str, prefix: str = "") -> list[Unit]:
     return [Unit(f"{prefix or book}-{n}", TITLES[book], unit.text.strip()) for n, unit in enumerate(found)]
 
 
+def _musique() -> list[Unit]:
+    return [Unit(row["id"], row["title"], row["text"]) for row in data.read_jsonl(MUSIQUE / "corpus.jsonl")]
+
+
 def _by_hand(books: dict[str, list[Unit]]) -> Iterator[tuple[Pair, list[Unit]]]:
     rows = [line.split("\t") for line in SENTENCES.read_text("utf-8").splitlines() if not line.startswith("#")]
-    questions = {row[2]: row[4] for row in rows if len(row) > 4}
-    for label, book, fragments, sentence, *_ in rows:
+    questions = {row[2]: row[4] for row in rows if len(row) > 4 and row[0] == "true"}
+    for label, book, fragments, sentence, *question in rows:
         units = [_holding(books[book], fragment) for fragment in fragments.split(" | ")]
         units = list(dict.fromkeys(units))
-        yield Pair(label, "hand", sentence, tuple(u.id for u in units), questions.get(fragments, "")), units
+        known = question[0] if question else questions.get(fragments, "")
+        label, origin = ("true", label) if label == "reworded" else (label, "hand")
+        yield Pair(label, origin, sentence, tuple(u.id for u in units), known), units
 
 
 def _holding(units: list[Unit], fragment: str) -> Unit:
-    return next(unit for unit in units if fragment in " ".join(unit.text.split()))
+    return next(unit for unit in units if fragment == unit.id or fragment in " ".join(unit.text.split()))
 
 
 def _facts(chance: random.Random) -> Iterator[tuple[Pair, list[Unit]]]:
@@ -282,6 +294,24 @@ def _unrelated(true: list[Pair], units: dict[str, Unit], chance: random.Random) 
     for pair in chance.sample(true, EASY):
         others = [p.units for p in true if _document(p) != _document(pair)]
         yield replace(pair, label="unrelated, far", units=chance.choice(others))
+
+
+def _moved(true: list[Pair], units: dict[str, Unit], chance: random.Random) -> Iterator[Pair]:
+    """What one passage says of its subject, said of the subject of another, without names and numbers."""
+    parted = [(pair, found[1], found[2]) for pair in true if (found := _SUBJECT.match(pair.sentence))]
+    wikipedia = [(pair, name) for pair, name, _ in parted if pair.origin == "triples" and " " in name][:MOVED]
+    triples = [t for row in data.read_jsonl(MUSIQUE / data.TRIPLES) for t in row["triples"] if len(t) == 3]
+    predicates = sorted({f"{_verb(relation)} {end}." for _, relation, end in triples if len(end.split()) > 1})
+    predicates = [predicate for predicate in predicates if predicate.isascii() and not _TELLING.search(predicate)]
+    for (pair, name), predicate in zip(wikipedia, chance.sample(predicates, len(wikipedia)), strict=True):
+        yield replace(pair, label="made up", sentence=f"{name} {predicate}")
+    people = [name for kinds in NAMES.values() for name in kinds["person"].split("|")]
+    books = [part for part in parted if part[0].origin == "hand" and part[1] in people]
+    for pair, own, predicate in books:
+        others = [(p, name) for p, name, _ in books if _document(p) == _document(pair) and _apart(p, pair)]
+        if not _TELLING.search(predicate):
+            other, name = chance.choice([(p, name) for p, name in others if name != own] or others)
+            yield replace(other, label="made up", sentence=f"{name} {predicate}")
 
 
 def _document(pair: Pair) -> str:

@@ -16,7 +16,7 @@ from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.query.checking import Checked, Checker
 
 PAIRS = Path(__file__).parent / "data" / "citation_pairs.jsonl"
-FALSE = ("number", "swapped", "unrelated, near", "unrelated, far")
+FALSE = ("number", "swapped", "unrelated, near", "unrelated, far", "made up")
 """The classes that precision and recall are of; the others are reported beside them."""
 ALSO = ("negated", "exaggerated", "misattributed", "invented")
 
@@ -39,7 +39,7 @@ def main() -> None:
             its = [item for item in judged if item.label == label]
             refused = [item for item in its if not item.checked.supported]
             print(f"  {label:18}{len(its):5}{len(refused):5} refused {len(refused) / max(len(its), 1):7.1%}")
-        for origin in ("hand", "triples", "descriptions", "recordings"):
+        for origin in ("hand", "triples", "descriptions", "recordings", "reworded"):
             its = [item for item in judged if item.label == "true" and item.origin == origin]
             kept = sum(item.checked.supported for item in its)
             print(f"  true, {origin:12}{len(its):5}{kept:5} kept    {kept / max(len(its), 1):7.1%}")

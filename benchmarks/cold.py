@@ -6,11 +6,10 @@ answer is extractive; with one, a mock server on loopback replies at once.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 from benchmarks import standard
@@ -31,6 +30,15 @@ PARTS = {
     "import lancedb": "import lancedb",
     "import openai": "import openai",
 }
+WATCH = """
+import os, sys, time
+started = time.monotonic()
+silence = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
+_, status, used = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=silence), 0)
+print(status, used.ru_utime + used.ru_stime, time.monotonic() - started, used.ru_maxrss / 1024)
+"""
+"""Starts a process and waits for it. It is small: the peak of a process is never less than that of
+the one that started it."""
 SETTINGS = 'llm: {{provider: openai, model: mock, base_url: "{url}/v1"}}\n'
 
 
@@ -74,13 +82,15 @@ def report(name: str, command: list[str], root: str = "") -> None:
 
 def run(command: list[str]) -> tuple[float, float, float] | None:
     """CPU seconds, wall seconds and peak MB of a process; None if it failed or did not end."""
-    started = time.monotonic()
     environment = {**os.environ, "OPENAI_API_KEY": "none"}
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
-        watch = threading.Timer(LONGEST, process.kill)
-        watch.start()
-        _, status, used = os.wait4(process.pid, 0)
-        watch.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.monotonic() - started
-    return None if status else (used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)
+    watched = [sys.executable, "-IS", "-c", WATCH, *command]
+    with subprocess.Popen(
+        watched, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
+    ) as process:
+        try:
+            told, _ = process.communicate(timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return None
+    status, cpu, wall, peak = map(float, told.split()) if told else (1.0, 0.0, 0.0, 0.0)
+    return None if status else (cpu, wall, peak)

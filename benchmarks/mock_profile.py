@@ -4,7 +4,7 @@ A plug-in of such a server: `answer(request, mock)` recognises a prompt and retu
 call, the completion and whether it is JSON. The content is the server's own (`mock.extract`),
 the same that other systems get from it, in this project's reply forms: the extraction of a chunk
 has as many records as theirs, with descriptions as long. What is asked about a question is answered by
-reading the prompt (`reading`).
+reading the prompt (`reading`): for that the server needs this project's interpreter.
 """
 
 import json

@@ -163,7 +163,7 @@ class Routed:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """What was found for a question; the model is about to read it."""
+    """What was found for a question, for the model to read."""
 
     question: str
     items: tuple[ContextItem, ...]

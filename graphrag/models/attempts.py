@@ -49,21 +49,29 @@ class Line:
         """Whether its replies begin with reasoning that no tag opens, as far as was seen."""
 
     def close(self) -> None:
-        """Cancel what runs, and let go of the model and of the memo."""
-        self.background.start(self.model.close()).result()
+        """Cancel what runs, and let go of the model and of the memo.
+
+        A process that ends without having closed this lets go of the model by ending.
+        """
+        if self.background.usable:
+            self.background.start(self.model.close()).result()
         self.background.close()
         self.memo.close()
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Makes one call whenever it is given a place; the voice, if any, says the reply as it comes."""
+    """Makes one call whenever it is given a place; the voice, if any, says the reply as it comes.
+
+    It leaves `spare` of the calls that the budget allows.
+    """
 
     line: Line
     request: Request
     usage: Usage
     purse: Purse
     voice: Voice | None = None
+    spare: int = 0
 
     async def __call__(self, place: Place) -> Reply:
         """The reply. Raises what the model raises, and BudgetExceededError."""
@@ -91,7 +99,7 @@ class Attempt:
     async def _paid(self, ear: "_Ear") -> Reply:
         """One call within the budget; what it took is known even if the server does not say, or fails."""
         stage = self.request.stage
-        reserved = await self.purse.reserve(self.request)
+        reserved = await self.purse.reserve(self.request, self.spare)
         usage = None
         try:
             with tracing.call("chat", self.line.model.name, stage) as ended:

@@ -66,7 +66,12 @@ class Background:
     @property
     def running(self) -> bool:
         """Whether there is a thread."""
-        return self._loop is not None
+        return self._end is not None and self._end.alive
+
+    @property
+    def usable(self) -> bool:
+        """Whether a coroutine would come to its end: a process that ends starts no thread any more."""
+        return self.running or threading.main_thread().is_alive()
 
     def run(self, coroutine: Coroutine[object, object, T]) -> T:
         """What the coroutine returns or raises. If the wait is interrupted, it is cancelled.
@@ -105,7 +110,7 @@ class Background:
             end()
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
+        if self._loop is None or not self.running:
             loop = self._loop = self._new_loop()
             thread = threading.Thread(target=_serve, args=(loop,), name="graphrag models", daemon=True)
             thread.start()

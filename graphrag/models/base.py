@@ -147,11 +147,25 @@ class ChatSession(ChatService, Protocol):
     `spent`; calls in flight when the time is up are cancelled, and are that too.
     """
 
+    def ask(
+        self,
+        requests: Sequence[Request],
+        parse: Callable[[Reply], T],
+        progress: Progress,
+        label: str,
+        *,
+        spare: int = 0,
+    ) -> list[T | Unanswered]:
+        """See `ChatService`. No call starts, repeated ones neither, that would leave fewer than
+        `spare` of the calls that the budget allows: they are kept for what is asked later."""
+        ...
+
     def stream(self, request: Request) -> Generator[str | Restart, None, Reply | Unanswered]:
         """A reply as it comes, without the model's reasoning; returns it whole.
 
         A remembered reply comes in one piece. A call that fails is made again as `ask` does; if
-        some of it was out already, a Restart says so. Closing the generator cancels the call.
+        some of it was out already, a Restart says so. A reply that is empty cannot be used.
+        Closing the generator cancels the call.
         Raises as `ask` does.
         """
         ...

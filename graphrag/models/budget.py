@@ -114,18 +114,18 @@ class Purse:
         most, taken = self._budget.max_tokens, self._spent + self._reserved
         return None if most is None else max(0, most - taken.prompt - taken.completion)
 
-    async def reserve(self, request: Request) -> TokenUsage:
+    async def reserve(self, request: Request, spare: int = 0) -> TokenUsage:
         """Set aside what a call will take, by its prompt and the replies of its stage.
 
         If others have to end first to know whether it fits, wait for them. Raises
-        BudgetExceededError if it does not fit.
+        BudgetExceededError if it does not fit, or would leave fewer than `spare` calls.
         """
         needed = self._needed(request)
-        while self._over(self._spent + self._reserved + needed):
-            over = self._over(self._spent + needed)
+        while self._over(self._spent + self._reserved + needed, spare):
+            over = self._over(self._spent + needed, spare)
             if over or self.lacking:
                 self.lacking = self.lacking or over
-                raise BudgetExceededError(self._explain())
+                raise BudgetExceededError(self._explain(over or self.lacking))
             self._settled = self._settled or asyncio.get_running_loop().create_future()
             await asyncio.shield(self._settled)
         self._calls += 1
@@ -149,18 +149,20 @@ class Purse:
         guess = round(self._expected.get(request.stage, FIRST_GUESS))
         return TokenUsage(prompt_tokens(request), min(guess, request.max_tokens or guess))
 
-    def _over(self, usage: TokenUsage) -> str:
+    def _over(self, usage: TokenUsage, spare: int) -> str:
         """The option whose limit one more call would be past if this is the usage with it; empty if none."""
         budget = self._budget
-        if self.calls_left == 0:
+        if self.calls_left is not None and self.calls_left <= spare:
             return "--max-calls"
         if budget.max_tokens is not None and usage.prompt + usage.completion > budget.max_tokens:
             return "--max-tokens"
         return "--max-cost" if budget.max_cost is not None and self._prices.cost(usage) > budget.max_cost else ""
 
-    def _explain(self) -> str:
+    def _explain(self, lacking: str) -> str:
         budget, tokens = self._budget, self._spent.prompt + self._spent.completion
-        match self.lacking:
+        match lacking:
+            case "--max-calls" if self.calls_left:
+                return f"the model was called {self._calls} times; what is left is kept for the answer"
             case "--max-calls":
                 return f"the model was called {self._calls} times, and may not be more often"
             case "--max-tokens":

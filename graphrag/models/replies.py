@@ -14,6 +14,7 @@ from typing import cast
 from graphrag.errors import UnusableReplyError
 from graphrag.models import mending, rows, tuples
 
+PERCENT = 100
 SCORE_WORDS = {
     **dict.fromkeys(("not", "none", "nothing", "zero", "irrelevant", "unrelated"), 0.0),
     **dict.fromkeys(("one", "low", "minor", "weak", "slight", "slightly", "little"), 0.2),
@@ -103,7 +104,8 @@ def to_share(value: object, high: float) -> float | None:
     """A score as a share of the highest, 0 to 1, whether in numbers or in words; None if it is none."""
     score = to_score(value, 0, high)
     if score is not None:
-        return score / high
+        # Of a hundred a model that writes 0.6 means more than half.
+        return score if 0 < score < 1 and high >= PERCENT else score / high
     words = re.findall(r"[a-z]+", value.lower()) if isinstance(value, str) else []
     return next((SCORE_WORDS[word] for word in words if word in SCORE_WORDS), None)
 

@@ -67,7 +67,13 @@ class ModelSession:
         return self._purse.lacking
 
     def ask(
-        self, requests: Sequence[Request], parse: Callable[[Reply], T], progress: Progress, label: str
+        self,
+        requests: Sequence[Request],
+        parse: Callable[[Reply], T],
+        progress: Progress,
+        label: str,
+        *,
+        spare: int = 0,
     ) -> list[T | Unanswered]:
         """What `parse` makes of the reply to each request; see `ChatSession`.
 
@@ -85,7 +91,7 @@ class ModelSession:
 
         async def answer(key: str) -> None:
             try:
-                answers.add(key, await self._answer(asked[key], parse))
+                answers.add(key, await self._answer(asked[key], parse, spare=spare))
             except MalformedRequestError as error:
                 self._usage.add(asked[key].stage, StageUsage(failed=1))
                 refused.append(error)
@@ -101,15 +107,15 @@ class ModelSession:
         return [answers.values[key] for key in keys]
 
     def stream(self, request: Request) -> Generator[str | Restart, None, Reply | Unanswered]:
-        """A reply as it comes; see `ChatSession`. It is remembered as by `ask`, whichever way it ended.
+        """A reply as it comes; see `ChatSession`. It is remembered as by `ask`, whichever way it ended,
+        unless it is empty.
 
         Of an Unanswered whose text was partly out already, `partial` is that as a Reply that ended
         for "length". Pieces wait for a slow consumer; nothing waits for it.
         """
         asked = self._whole(request)
         for reply in self._recall({asked.key(): asked}, _accept).values():
-            if reply.text:
-                yield reply.text
+            yield reply.text
             return reply
         said: SimpleQueue[str | Restart | None] = SimpleQueue()
         call = self._line.background.start(self._spoken(asked, Voice(said.put)))
@@ -165,25 +171,32 @@ class ModelSession:
                 raise
             answer = Unanswered(str(error))
         text = voice.text
-        if isinstance(answer, Reply) or not text:
+        if isinstance(answer, Reply) or not text.strip():
             return answer
         return replace(answer, reason=f"the model broke off: {answer.reason}", partial=Reply(text, "length"))
 
     async def _answer(
-        self, request: Request, parse: Callable[[Reply], T], voice: Voice | None = None
+        self, request: Request, parse: Callable[[Reply], T], voice: Voice | None = None, spare: int = 0
     ) -> T | Unanswered:
         """Call until `parse` accepts a reply, and remember that one."""
-        attempt = Attempt(self._line, request, self._usage, self._purse, voice)
+        attempt = Attempt(self._line, request, self._usage, self._purse, voice, spare)
         problem, understood = "", None
         try:
             async with self._deadline.kept():
                 for number in range(self._line.settings.attempts):
+                    reply = None
                     try:
                         reply = await self._line.caller.call(attempt, again=number > 0)
                         value = parse(replace(reply, request=request))
                     except UnusableReplyError as error:
                         self._usage.add(request.stage, StageUsage(failed=1))
                         problem, understood = str(error), error.partial or understood
+                        if reply and reply.finish == "length":
+                            break  # the next would be cut as well
+                    except BudgetExceededError:
+                        if not (problem and spare):
+                            raise
+                        return Unanswered(problem, partial=understood, spent=True)
                     else:
                         self._line.memo.put(self._line.origin, request, reply)
                         return value
@@ -220,4 +233,6 @@ def _heard(said: SimpleQueue[T], cancel: Callable[[], None]) -> T:
 
 
 def _accept(reply: Reply) -> Reply:
+    if not reply.text.strip():
+        raise UnusableReplyError("its reply is empty")
     return reply

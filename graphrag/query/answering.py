@@ -10,7 +10,7 @@ from graphrag.answers import ContextItem, Event, Restarted, Sentence, Token
 from graphrag.messages import Reply, Request, Restart, Unanswered
 from graphrag.query import findings, judging
 from graphrag.query.chat import Chat
-from graphrag.query.cited_text import CitedText, Shown
+from graphrag.query.cited_text import CitedText, Shown, bare
 from graphrag.query.citing import Draft, Statement
 from graphrag.query.context import Inquiry
 from graphrag.query.extracting import quote
@@ -41,8 +41,9 @@ def write(
     """The model's answer to a request that showed it some items; quotes where it gives none."""
     text = _Text(inquiry, items)
     reply = yield from _stream(chat, request, text)
-    if isinstance(reply, Unanswered) and not text.cited.sentences:
-        notice = f"the model wrote no answer ({reply.reason}): these are quotations"
+    if not text.cited.sentences and (isinstance(reply, Unanswered) or not reply.text.strip()):
+        why = _problem(reply) or "its reply is empty"
+        notice = f"the model wrote no answer ({why}): these are quotations"
         return (yield from state(inquiry, quoted(inquiry, items), notice))
     draft = text.draft(_problem(reply))
     if inquiry.settings.judge and isinstance(reply, Reply):
@@ -66,7 +67,8 @@ def state(inquiry: Inquiry, statements: Sequence[Statement], *notices: str) -> G
     lines: list[str] = []
     sentences: list[Sentence] = []
     for statement in statements:
-        text, numbers = " ".join(statement.text.split()), inquiry.numbering.marks(statement)
+        # A mark of the document's own would lead to a source of ours.
+        text, numbers = bare(" ".join(statement.text.split())), inquiry.numbering.marks(statement)
         sentences.append(Sentence(text, numbers, True))
         lines.append(" ".join([text, *(f"[{number}]" for number in numbers)]))
         yield Token(lines[-1] if len(lines) == 1 else f"\n{lines[-1]}")

@@ -13,11 +13,12 @@ TOKENS_PER_PASSAGE = 100
 def search(inquiry: Inquiry) -> Generator[Event, None, Answer]:
     """Answer from the hybrid search's best text units."""
     settings, retriever = inquiry.settings.basic, inquiry.retriever
-    most = max(settings.k, settings.context_tokens // TOKENS_PER_PASSAGE) if inquiry.chat else settings.k
+    limit = inquiry.fitting(settings.context_tokens)
+    most = max(settings.k, limit // TOKENS_PER_PASSAGE) if inquiry.chat else settings.k
     found = retriever.hybrid("text_units", inquiry.question, max(most, inquiry.second_look.depth))
     units = inquiry.second_look.order(inquiry.question, retriever.units(found))[:most]
     inquiry.sources.know(units)
     ranked = unit_items(units)
-    items = inquiry.sources.add(packing.in_order(ranked, settings.context_tokens) if inquiry.chat else ranked)
+    items = inquiry.sources.add(packing.in_order(ranked, limit) if inquiry.chat else ranked)
     yield Retrieved(inquiry.question, items)
     return inquiry.conclude("basic", (yield from answering.answer(inquiry, items)))

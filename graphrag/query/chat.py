@@ -19,9 +19,9 @@ class Chat:
     session: ChatSession
     prompts: Prompts
 
-    def ask(self, requests: Sequence[Request], parse: Callable[[Reply], T]) -> list[T | Unanswered]:
-        """`ChatService.ask`; nothing is asked of nobody."""
-        return self.session.ask(requests, parse, silent, "") if requests else []
+    def ask(self, requests: Sequence[Request], parse: Callable[[Reply], T], *, spare: int = 1) -> list[T | Unanswered]:
+        """`ChatSession.ask`; nothing is asked of nobody, and a call is left for the answer."""
+        return self.session.ask(requests, parse, silent, "", spare=spare) if requests else []
 
     def stream(self, request: Request) -> Generator[str | Restart, None, Reply | Unanswered]:
         """`ChatSession.stream`."""

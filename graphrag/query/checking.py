@@ -17,13 +17,15 @@ from graphrag.query import naming, numerals
 from graphrag.query.citing import Evidence, locate
 from graphrag.query.likeness import Read, Run, Statement, best_runs, helpful, read, stems_of, words_of
 from graphrag.query.naming import Written
+from graphrag.query.predicates import Predicate
 
-SUPPORTED = 0.33
+SUPPORTED = 0.27
 """Least score of what is supported."""
 PLAIN, HOPELESS = 0.5, 0.05
 """Likeness in words from which on, or up to which, no embedding is asked for."""
-BY_WORDS = 0.6
-"""What likeness in words counts against likeness by embedding, which counts the rest."""
+BY_WORDS, PREDICATE_BY_WORDS = 0.6, 0.5
+"""What likeness in words counts against likeness by embedding, which counts the rest: of a sentence, and
+of what it says beside names."""
 REFUSED = 0.25
 """The most that a refused sentence scores."""
 OPPOSITE = 0.55
@@ -108,36 +110,48 @@ class Checker:
         foreign = _is_foreign(Written.of(statement.words), written)
         evidence = tuple(_quote(run, units, reads) for run in helpful(statement, runs))
         given = " . ".join([known, *(unit.document_title for unit in units)])
+        named = Written.joined([written, Written.of(words_of(f". {given}"))])
+        names = naming.names_in(bare, named.words)
         reason = (
             _unknown_number(bare, reads, given, foreign or not _is_english(written))
-            or _unknown_name(bare, written, given)
+            or _unknown_name(names, replace(named, scripts=written.scripts))
             or _opposed(statement, runs, reads)
         )
         if reason:
             return Checked(False, min(REFUSED, statement.likeness(runs)), evidence, reason)
         if foreign:
             return self._across(bare, units, reads)
-        score = self._score(bare, statement, runs, evidence)
+        score = self._score(bare, Predicate.of(bare, statement, names, known), runs, evidence)
         return Checked(score >= SUPPORTED, score, evidence, "" if score >= SUPPORTED else SILENT)
 
-    def _score(self, sentence: str, statement: Statement, runs: Sequence[Run], evidence: Sequence[Evidence]) -> float:
-        words = statement.likeness(runs)
-        if words >= PLAIN or words <= HOPELESS:
-            return words
-        return BY_WORDS * words + (1 - BY_WORDS) * max(self._similarities(sentence, evidence[:NEAREST]))
+    def _score(self, sentence: str, told: Predicate, runs: Sequence[Run], evidence: Sequence[Evidence]) -> float:
+        """Likeness of the whole sentence, none that supports it if what it says beside names is not borne out."""
+        whole, rest = told.statement.likeness(runs), told.likeness(runs)
+        if whole <= HOPELESS or min(whole, rest) >= PLAIN:
+            return whole
+        near, rest_near = self._nearest([sentence, told.bare], evidence[:NEAREST])
+        if whole < PLAIN:
+            whole = BY_WORDS * whole + (1 - BY_WORDS) * near
+        if rest < PLAIN and PREDICATE_BY_WORDS * rest + (1 - PREDICATE_BY_WORDS) * rest_near < told.least:
+            return min(REFUSED, whole)
+        return whole
 
     def _across(self, sentence: str, units: Sequence[RetrievedUnit], reads: Sequence[Read]) -> Checked:
         """Between languages only the embedding can tell, and poorly: the sentence has the benefit of the doubt."""
         every = (replace(p.evidence, unit=unit) for unit, read in zip(units, reads, strict=True) for p in read.passages)
         places = list(islice(every, MOST_ACROSS))
-        found = self._similarities(sentence, places)
+        (found,) = self._similarities([sentence], places)
         order = sorted(range(len(found)), key=lambda n: -found[n])
         return Checked(True, max(found, default=0.0), tuple(places[n] for n in order[:1]))
 
-    def _similarities(self, sentence: str, places: Sequence[Evidence]) -> list[float]:
-        """Cosine to each place, none under 0."""
-        vectors = self._embedder.embed([sentence, *(place.quote for place in places)])
-        return [min(max(float(likeness), 0.0), 1.0) for likeness in vectors[1:] @ vectors[0]]
+    def _nearest(self, texts: Sequence[str], places: Sequence[Evidence]) -> list[float]:
+        return [max(found, default=0.0) for found in self._similarities(texts, places)]
+
+    def _similarities(self, texts: Sequence[str], places: Sequence[Evidence]) -> list[list[float]]:
+        """For each text its cosine to each place, none under 0."""
+        vectors = self._embedder.embed([*texts, *(place.quote for place in places)])
+        cosines = vectors[: len(texts)] @ vectors[len(texts) :].T
+        return [[min(max(float(likeness), 0.0), 1.0) for likeness in row] for row in cosines]
 
 
 def _quote(run: Run, units: Sequence[RetrievedUnit], reads: Sequence[Read]) -> Evidence:
@@ -156,11 +170,9 @@ def _unknown_number(sentence: str, reads: Sequence[Read], given: str, spelt: boo
     return ""
 
 
-def _unknown_name(sentence: str, written: Written, given: str) -> str:
+def _unknown_name(names: Sequence[str], written: Written) -> str:
     """The same for a name, if it is in a script of the units."""
-    scripts = written.scripts
-    written = replace(Written.joined([written, Written.of(words_of(f". {given}"))]), scripts=scripts)
-    for name in naming.names_in(sentence, written.words):
+    for name in names:
         if naming.missing(name, written):
             return f"{name} is not named in the source"
     return ""

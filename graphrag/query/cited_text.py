@@ -40,7 +40,8 @@ _CITATION = re.compile(rf"\s{{0,8}}{_BRACKET}(?:\s{{0,8}}[,;&]?\s{{0,8}}{_BRACKE
 # "He did. [T1]." has one stop too many.
 _STOPPED = re.compile(rf"(?<=[.!?…]){_CITATION.pattern}\s{{0,8}}[.,;](?!\w)", re.IGNORECASE)
 _NONE = re.compile(r"[\[【]\s*NONE\s*[\]】]", re.IGNORECASE)
-_MARK_LIKE = re.compile(r"\s{0,8}\[(?:\d+|\?)\]")
+_MARK_LIKE = re.compile(r"\s{0,8}[\[【]\s*(?:\?|\d+(?:\s*[,;–-]\s*\d+)*)\s*[\]】]")
+_BEGINNING = re.compile(rf"[\[【](?=\s*(?:[{_LETTERS}]?\d|\?))")
 _HELD = 2 * LONGEST_BRACKET + 8
 _OPEN = re.compile(
     rf"(?:(?<=[\]】])\s{{0,8}}[,;&])?\s{{0,8}}[\[【](?:[^\[\]【】]{{0,{_HELD}}}|{_LIST}|\s*Data:[^\[\]【】]*)\Z"
@@ -149,12 +150,12 @@ class CitedText:
     def _advance(self) -> str:
         """As much of the unfinished sentence as can be told: no white space at its end, and no
         bracket that may yet become a citation."""
-        bare = _OPEN.sub("", _bare(_OPEN.sub("", self._raw))).rstrip()
-        added = bare[len(self._out) :]
+        told = _settled(bare(_settled(self._raw))).rstrip()
+        added = told[len(self._out) :]
         if not added:
             return ""
         begin = self._gap if not self._out else ""
-        self._out = bare
+        self._out = told
         self._gap = "" if begin else self._gap
         self._begun = True
         return begin + added
@@ -162,15 +163,16 @@ class CitedText:
     def _finish(self, raw: str) -> str:
         if _NONE.search(raw) and not self.statements:
             self.found = False
-        bare = _bare(raw)
-        text, tail = bare.rstrip(), _gap_after(raw)
+        text, tail = bare(raw).rstrip(), _gap_after(raw)
         out, self._out = self._out, ""
         sentence = " ".join(text.split())
         if not sentence:
             self._gap += tail if self._begun else ""
             return ""
         handles = [handle for match in _CITATION.finditer(raw) for handle in _HANDLES.findall(match[0])]
-        statement = self._shown.check(sentence, handles) if self.found else Statement(sentence, (), 0.0, None)
+        # That nothing answers needs no source; whatever follows it does.
+        silent = not self.found and not self.statements
+        statement = Statement(sentence, (), 0.0, None) if silent else self._shown.check(sentence, handles)
         gap, self._gap = self._gap, tail
         if self._strict and statement.supported is False:
             self._gap = (gap if "\n" in gap else tail) if self._begun else ""
@@ -186,14 +188,21 @@ class CitedText:
         return " ".join([begin + text[len(out) :], *marks])
 
 
-def _bare(raw: str) -> str:
+def bare(raw: str) -> str:
     """A text without what cites, and without what would look like a mark of ours."""
-    bare = raw
+    text = raw
     for _ in range(NESTED):
-        before, bare = bare, _MARK_LIKE.sub("", _CITATION.sub("", _STOPPED.sub("", bare)))
-        if bare == before:
-            break
-    return bare.lstrip()
+        before, text = text, _MARK_LIKE.sub("", _CITATION.sub("", _STOPPED.sub("", text)))
+        if text == before:
+            return text.lstrip()
+    return _BEGINNING.sub("(", text).lstrip()
+
+
+def _settled(text: str) -> str:
+    """A text without the brackets at its end that may yet be closed."""
+    while (before := text) != (text := _OPEN.sub("", before)):
+        pass
+    return text
 
 
 def _sentence_end(raw: str) -> int:
@@ -204,7 +213,7 @@ def _sentence_end(raw: str) -> int:
         end = _skip(raw, mark.start() if mark[0] == "\n" else mark.end())
         if end == len(raw) or _OPEN.match(raw, end):
             break
-        if not _OPEN.search(_bare(raw[:end]).rstrip()) and _ends(raw, mark, end):
+        if not _OPEN.search(bare(raw[:end]).rstrip()) and _ends(raw, mark, end):
             return end
     return _forced(raw) if len(raw) > LONGEST_SENTENCE else 0
 
@@ -222,7 +231,7 @@ def _ends(raw: str, mark: re.Match[str], end: int) -> bool:
         return True
     if _CITATION.match(raw, mark.end()) and not raw[end].islower():
         return True
-    text = _bare(raw[: mark.end()])
+    text = bare(raw[: mark.end()])
     if not between or (len(text) < LONG_SENTENCE and _in_quotes(text)):
         return False
     # An abbreviation ends nothing: with the next character there, the splitter knows.

@@ -67,7 +67,9 @@ def passages(unit: RetrievedUnit) -> Iterator[Evidence]:
 def locate(text: str, units: Sequence[RetrievedUnit]) -> Evidence | None:
     """The first place where a text stands word for word; white space may differ."""
     words = text.split()
-    pattern = re.compile(r"\s+".join(map(re.escape, words))) if words else None
+    # Whole words and whole numbers: 50 does not stand in 150, nor in 2,50.
+    inner = r"\s+".join(map(re.escape, words))
+    pattern = re.compile(rf"(?<![A-Za-z0-9À-ɏ])(?<!\d[.,]){inner}(?![A-Za-z0-9À-ɏ])") if words else None
     for unit in units:
         match = pattern.search(unit.text) if pattern else None
         if match:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from graphrag import tokens
 from graphrag.answers import Answer, ContextItem, Method, QueryOptions, RetrievedUnit, Step
 from graphrag.models.base import Embedder, Reranker
 from graphrag.query.chat import Chat
@@ -12,6 +13,11 @@ from graphrag.query.reranking import SecondLook
 from graphrag.query.retrieval import Retriever
 from graphrag.query.sources import Sources
 from graphrag.settings import QuerySettings
+
+FIXED_TOKENS = 500
+"""Of a prompt that asks for an answer, beside its context and the question."""
+LEAST_TOKENS = 256
+"""Of a context: less is not worth a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,14 @@ class Inquiry:
     def settings(self) -> QuerySettings:
         """How questions are answered."""
         return self.tools.settings
+
+    def fitting(self, limit: int) -> int:
+        """A limit for a context, less where the budget of the question leaves less beside the answer."""
+        left = self.chat.session.left.tokens if self.chat else None
+        if left is None:
+            return limit
+        fixed = FIXED_TOKENS + tokens.count(self.question) + self.settings.answer_tokens
+        return min(limit, max(left - fixed, LEAST_TOKENS))
 
     def conclude(
         self,

@@ -45,6 +45,8 @@ class Turn:
     answer: str
     stands_for: str = ""
     """The question as it was answered, if it had to be made to stand alone."""
+    filters: tuple[str, ...] = ()
+    """Those it was asked under: the answer is from the documents that met them."""
 
     @property
     def asked(self) -> str:
@@ -75,10 +77,14 @@ class Conversation:
         with self._lock:
             return tuple(self._turns)
 
-    def add(self, question: str, answer: str, stands_for: str = "") -> None:
+    def under(self, filters: Sequence[str]) -> Sequence[Turn]:
+        """The turns asked under these filters, in any order: others may tell of other documents."""
+        return tuple(turn for turn in self.turns if set(turn.filters) == set(filters))
+
+    def add(self, question: str, answer: str, stands_for: str = "", filters: Sequence[str] = ()) -> None:
         """What was asked and answered last."""
         with self._lock:
-            self._turns.append(Turn(question, answer, stands_for))
+            self._turns.append(Turn(question, answer, stands_for, tuple(filters)))
 
     @classmethod
     def load(cls, path: Path) -> "Conversation":
@@ -120,20 +126,20 @@ class Conversation:
             raise QueryError(f"cannot write the history {path}: {error.strerror}") from None
 
 
-def stand_alone(question: str, conversation: Conversation, chat: Chat | None) -> str:
-    """The question as somebody understands who has not heard the conversation.
+def stand_alone(question: str, conversation: Conversation, chat: Chat | None, filters: Sequence[str] = ()) -> str:
+    """The question as somebody understands who has not heard the conversation: its turns under the same filters.
 
-    With a model one small call, and none where the question plainly stands alone. Where the model
-    gives no question, or without one, what the question refers to is put before it: the words of the
-    last question, and if it has none those of its answer. That reads badly and is found well, for
-    search goes by words and by meaning, not by grammar.
+    With a model one small call, and none where the question plainly stands alone or where the answer
+    needs the only call that is left. Where the model gives no question, or is not asked for one, what
+    the question refers to is put before it: the words of the last question, and if it has none those of
+    its answer. That reads badly and is found well, for search goes by words and by meaning, not by grammar.
 
     Raises as `ChatService.ask` does.
     """
-    turns = conversation.turns
+    turns = conversation.under(filters)
     if not turns:
         return question
-    if chat is None:
+    if chat is None or _short_of_calls(chat):
         return prefixed(question, turns[-1])
     if not referring.may_refer(question):
         return question
@@ -178,6 +184,11 @@ def prefixed(question: str, last: Turn) -> str:
     return f"{', '.join(added)}: {question}" if added else question
 
 
+def _short_of_calls(chat: Chat) -> bool:
+    left = chat.session.left.calls
+    return left is not None and left < 2
+
+
 def _subject(text: str) -> list[str]:
     return referring.names(text) or referring.content(text)
 
@@ -214,30 +225,40 @@ def _turns(items: object) -> Iterator[Turn]:
     if not isinstance(items, list):
         raise ValueError
     asked: str | None = None
+    filters: tuple[str, ...] = ()
     for item in cast("list[object]", items):
         match item:
             case {"question": str(question), "answer": str(answer), "stands_for": str(stands_for)}:
-                yield Turn(question, answer, stands_for)
+                yield Turn(question, answer, stands_for, _filters(item))
             case {"question": str(question), "answer": str(answer)}:
-                yield Turn(question, answer)
+                yield Turn(question, answer, "", _filters(item))
             case {"role": "user", "content": str(content)}:
                 if asked is not None:
-                    yield Turn(asked, "")
-                asked = content
+                    yield Turn(asked, "", "", filters)
+                asked, filters = content, _filters(item)
             case {"role": "assistant", "content": str(content)}:
                 if asked is not None:
-                    yield Turn(asked, content)
+                    yield Turn(asked, content, "", filters)
                 asked = None
             case {"role": str(_), "content": str(_)}:
                 pass
             case _:
                 raise ValueError
     if asked is not None:
-        yield Turn(asked, "")
+        yield Turn(asked, "", "", filters)
 
 
-def _items(turn: Turn, as_messages: bool) -> list[dict[str, str]]:
+def _filters(item: object) -> tuple[str, ...]:
+    """The filters of a turn; what another program means by the word is left aside."""
+    found = cast("dict[str, object]", item).get("filters")
+    filters = cast("list[object]", found) if isinstance(found, list) else []
+    said = tuple(each for each in filters if isinstance(each, str))
+    return said if len(said) == len(filters) else ()
+
+
+def _items(turn: Turn, as_messages: bool) -> list[dict[str, object]]:
+    under: dict[str, object] = {"filters": list(turn.filters)} if turn.filters else {}
     if as_messages:
-        return [{"role": "user", "content": turn.question}, {"role": "assistant", "content": turn.answer}]
-    said = {"question": turn.question, "answer": turn.answer}
-    return [said | {"stands_for": turn.stands_for} if turn.stands_for else said]
+        return [{"role": "user", "content": turn.question} | under, {"role": "assistant", "content": turn.answer}]
+    said: dict[str, object] = {"stands_for": turn.stands_for} if turn.stands_for else {}
+    return [{"question": turn.question, "answer": turn.answer} | said | under]

@@ -19,7 +19,7 @@ from graphrag.query.context import Inquiry, with_notices
 from graphrag.query.exploring import ModelExplorer
 from graphrag.query.follow_ups import Frontier
 from graphrag.query.hierarchy import FollowUp, Found, Node, Suggestion, to_step
-from graphrag.query.primer import FIXED_TOKENS, REPLY_TOKENS
+from graphrag.query.primer import REPLY_TOKENS
 from graphrag.query.quoting import QuotingExplorer
 
 TOO_LITTLE = "the budget is too small for DRIFT: this is a local search"
@@ -101,11 +101,14 @@ class _Run:
             yield QuestionAnswered(self.inquiry.question, fold.answer, fold.score)
         self.root.found = _joined(folds)
         self._settle(folds)
-        self.frontier.open(self.root)
+        if self.inquiry.settings.drift.depth:
+            self.frontier.open(self.root)
 
     def next_batch(self) -> list[FollowUp]:
         """The follow-ups of the next round; empty when the search ends, and `stopped` says why."""
         settings = self.inquiry.settings.drift
+        if self.stopped:
+            return []
         if self.gain is not None and self.gain < settings.gain:
             self.stopped = f"gain: the last round brought {self.gain:.2f} new claims per 1,000 tokens"
             return []
@@ -118,7 +121,7 @@ class _Run:
         read = sum(item.kind == "text_unit" for item in self.inquiry.sources.items)
         unread = len(self.inquiry.retriever.graph.unit_ids) - read
         answered = any(node.found.score >= ANSWERED for node in self.root.walk())
-        if not unread or read == self.read or answered or self.inquiry.chat is None:
+        if not (unread and self.inquiry.settings.drift.depth) or read == self.read or answered or not self.inquiry.chat:
             self.stopped = "depth: nothing was left to ask within it" if self._deep() else "nothing was left to ask"
             return []
         self.read = read
@@ -131,17 +134,21 @@ class _Run:
             yield QuestionAsked(up.question, up.parent.question, up.parent.depth + 1, round(up.expected, 4))
         before = self.tokens
         found = self.explorer.follow(batch)
-        kept: list[Found] = []
+        kept = self._answered(found, "a follow-up")
         for up, step in zip(batch, found, strict=True):
-            for answered in self._answered([step], "a follow-up"):
-                node = up.parent.grow(up.question, answered, self._relevance(up, answered))
-                kept.append(answered)
-                yield Retrieved(up.question, answered.items)
-                yield QuestionAnswered(up.question, answered.answer, answered.score)
+            if isinstance(step, Found):
+                node = up.parent.grow(up.question, step, self._relevance(up, step))
+                yield Retrieved(up.question, step.items)
+                yield QuestionAnswered(up.question, step.answer, step.score)
                 if node.depth < self.inquiry.settings.drift.depth:
                     self.frontier.open(node)
         new = self._settle(kept)
-        self.gain = 1000 * new / max(self.tokens - before, 1)
+        if any(isinstance(step, Unanswered) and step.spent for step in found):
+            self.stopped = f"budget: after {self.calls} calls it allowed no more"
+        elif not kept:
+            self.stopped = "the model answered none of the last questions"
+        else:
+            self.gain = 1000 * new / max(self.tokens - before, 1)
 
     def _answered(self, steps: Sequence[Found | Unanswered], what: str) -> list[Found]:
         missed = [step for step in steps if isinstance(step, Unanswered)]
@@ -171,7 +178,7 @@ class _Run:
         if not calls:
             return self.inquiry.settings.drift.follow_ups if self._rounds_left() else 0
         settings = self.inquiry.settings.drift
-        reserve = settings.reduce_tokens + FIXED_TOKENS
+        reserve = settings.reduce_tokens + primer.fixed_tokens(self.inquiry)
         room = {
             "calls": (settings.max_calls - self.calls - 1) // calls,
             "tokens": (settings.max_tokens - self.tokens - reserve) // tokens,

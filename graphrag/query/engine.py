@@ -7,13 +7,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from threading import Lock
 
 from graphrag.answers import Answer, Event, Finished, Method, QueryOptions, RetrievedUnit, Routed, Usage
 from graphrag.errors import QueryError
 from graphrag.messages import Unanswered
 from graphrag.models.base import ChatSession, Embedder, Reranker
-from graphrag.query import basic, conversing, drift_search, filtering, global_search, local_search, routing
+from graphrag.query import answering, basic, conversing, drift_search, filtering, global_search, local_search, routing
 from graphrag.query.chat import Chat
 from graphrag.query.checking import Checker
 from graphrag.query.context import Inquiry, Tools
@@ -28,6 +29,7 @@ LONGEST_QUESTION = 20_000
 """Characters; more is a document, not a question."""
 MOST_PARTS = 4
 """Filters whose part of the index is kept open."""
+NO_TEXT_UNITS = "the index holds no text units: nothing can be cited"
 BY_MODEL = "the model says so, as the question itself leaves it open"
 
 Search = Callable[[Inquiry], Generator[Event, None, Answer]]
@@ -95,22 +97,29 @@ class QueryEngine:
         """The way to an answer, event by event. `method` is one of `METHODS` or "auto".
 
         Raises QueryError for a question or method that is none, and ModelError where the model
-        cannot be asked at all.
+        cannot be asked at all. An index without text units answers nothing, and asks no model.
         """
         started = time.monotonic()
-        asked = _checked(question)
+        asked, options = _checked(question), options or QueryOptions()
+        if method not in METHODS and method != "auto":
+            raise QueryError(f"unknown query method '{method}': use auto, {', '.join(METHODS)}")
+        chat = chat if self._can_cite else None
         if conversation:
-            asked = conversing.stand_alone(asked, conversation, chat)
-        inquiry = Inquiry(asked, self._tools, chat, options or QueryOptions())
+            asked = conversing.stand_alone(asked, conversation, chat, options.filters)
+        inquiry = Inquiry(asked, self._tools, chat, options)
         chosen, reason = _choose(inquiry, method)
         yield Routed(chosen, reason)
-        answer = yield from METHODS[chosen](inquiry)
+        answer = yield from METHODS[chosen](inquiry) if self._can_cite else _nothing(inquiry, chosen)
         usage = replace(_usage(chat.session) if chat else Usage(), seconds=round(time.monotonic() - started, 3))
         said = "" if asked == question.strip() else asked
         answer = replace(answer, question=question, stands_for=said, route=reason, usage=usage)
         if conversation is not None:
-            conversation.add(question, answer.text, said)
+            conversation.add(question, answer.text, said, options.filters)
         yield Finished(answer)
+
+    @cached_property
+    def _can_cite(self) -> bool:
+        return bool(self._reader.table("text_units", ["id"]).num_rows)
 
 
 def _choose(inquiry: Inquiry, method: str) -> tuple[Method, str]:
@@ -118,13 +127,21 @@ def _choose(inquiry: Inquiry, method: str) -> tuple[Method, str]:
     for known in METHODS:
         if method == known:
             return known, ""
-    if method != "auto":
-        raise QueryError(f"unknown query method '{method}': use auto, {', '.join(METHODS)}")
     route = routing.route(inquiry.question, inquiry.retriever)
-    if route.sure or inquiry.chat is None:
+    if route.sure or inquiry.chat is None or not _spare(inquiry.chat.session):
         return route.method, route.reason
     (said,) = inquiry.chat.ask([routing.plan(inquiry.question, route, inquiry.chat.prompts)], routing.parse)
     return (route.method, route.reason) if isinstance(said, Unanswered) else (said, BY_MODEL)
+
+
+def _spare(session: ChatSession) -> bool:
+    """Whether there is a call for more than the answer itself."""
+    left = session.left.calls
+    return left is None or left > 1
+
+
+def _nothing(inquiry: Inquiry, method: Method) -> Generator[Event, None, Answer]:
+    return inquiry.conclude(method, (yield from answering.state(inquiry, (), NO_TEXT_UNITS)))
 
 
 def _checked(question: str) -> str:

@@ -14,19 +14,21 @@ from graphrag.errors import UnusableReplyError
 from graphrag.messages import Reply, ReplySchema, Request, Unanswered
 from graphrag.models.budget import prompt_tokens
 from graphrag.models.replies import to_object, to_share
-from graphrag.query import gathering, primer, reducing
+from graphrag.query import answering, gathering, packing, primer, reducing
 from graphrag.query.chat import Chat
 from graphrag.query.cited_text import Shown, supported
 from graphrag.query.citing import Draft
 from graphrag.query.context import Inquiry
 from graphrag.query.hierarchy import FollowUp, Found, Node, Suggestion
-from graphrag.query.primer import FIXED_TOKENS, REPLY_TOKENS
+from graphrag.query.primer import REPLY_TOKENS
 from graphrag.query.reducing import Note
 from graphrag.query.sources import render
 
 STAGE = "follow-up"
 KNOWN_TOKENS = 300
 """Of what the steps above found."""
+UNITS = 10
+"""Passages that are read where no step could be taken."""
 RAISED = 3
 """Follow-up questions that one reply may raise."""
 SHORTEST, LONGEST = 4, 400
@@ -100,13 +102,23 @@ class ModelExplorer:
     def conclude(self, root: Node) -> Generator[Event, None, Draft]:
         """Reduce all that was found."""
         settings = self.inquiry.settings.drift
-        notes = [Note(node.question, node.found.statements, node.relevance) for node in root.walk()]
+        notes = [
+            Note(node.question, node.found.statements, node.relevance) for node in root.walk() if node.found.statements
+        ]
+        if not notes:
+            return answering.answer(self.inquiry, self._retrieved(root))
         limit, equal = settings.reduce_tokens, settings.equal_weights
         return reducing.reduce(self.inquiry, self.chat, notes, limit, equal=equal)
 
+    def _retrieved(self, root: Node) -> list[ContextItem]:
+        """Of what the steps were shown as much as an answer may read; where there were none, of local search."""
+        shown = {item.handle: item for node in root.walk() for item in node.found.items}
+        items = list(shown.values()) or gathering.nearest(self.inquiry, self.inquiry.question, UNITS)
+        return packing.in_order(items, self.inquiry.fitting(self.inquiry.settings.drift.reduce_tokens))
+
     def cost(self) -> tuple[int, int]:
         """Calls and prompt tokens that a follow-up is expected to take."""
-        return 1, self.inquiry.settings.drift.step_tokens + FIXED_TOKENS
+        return 1, self.inquiry.settings.drift.step_tokens + primer.fixed_tokens(self.inquiry)
 
     def _local(self, question: str, known: str, focus: Sequence[str] = ()) -> Asked:
         settings = self.inquiry.settings.drift

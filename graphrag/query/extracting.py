@@ -5,6 +5,7 @@ what it adds to those chosen before.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from graphrag.answers import RetrievedUnit
@@ -41,7 +42,7 @@ def quote(question: str, units: Sequence[RetrievedUnit], limit: int, embedder: E
         return []
     candidates = _likeliest(question, sentences)
     vectors = embedder.embed([question, *map(_titled, candidates)])
-    words = _shared_words(question, [passage.quote for passage in candidates])
+    words = _shared_words(question, [_words(passage.quote) for passage in candidates])
     worth = vectors[1:] @ vectors[0] + WORD_WEIGHT * words
     if worth.max() < LEAST_WORTH:
         return []
@@ -52,7 +53,7 @@ def quote(question: str, units: Sequence[RetrievedUnit], limit: int, embedder: E
 
 
 def _is_sentence(passage: Evidence) -> bool:
-    return len(search_terms(passage.quote).split()) >= SHORTEST and not passage.quote.startswith(("#", "="))
+    return len(_words(passage.quote)) >= SHORTEST and not passage.quote.startswith(("#", "="))
 
 
 def _titled(passage: Evidence) -> str:
@@ -61,15 +62,22 @@ def _titled(passage: Evidence) -> str:
 
 def _likeliest(question: str, sentences: Sequence[Evidence]) -> list[Evidence]:
     """The sentences that, with their document's title, share most words with the question, in their order."""
-    shares = _shared_words(question, list(map(_titled, sentences)))
+    texts = [_words(passage.quote) + _words(passage.unit.document_title) for passage in sentences]
+    shares = _shared_words(question, texts)
     best: list[int] = (-shares).argsort(kind="stable")[:MOST_SENTENCES].tolist()
     return [sentences[index] for index in sorted(best)]
 
 
-def _shared_words(question: str, texts: Sequence[str]) -> "NDArray[np.float64]":
-    """For each text the share of the question's words that it has too, 0 to 1."""
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    # The steps of one question quote from much the same passages.
+    return tuple(search_terms(text).split())
+
+
+def _shared_words(question: str, texts: Sequence[Sequence[str]]) -> "NDArray[np.float64]":
+    """For the words of each text the share of the question's words that it has too, 0 to 1."""
     import numpy as np
 
-    asked = set(search_terms(question).split()) - FUNCTION_WORDS
-    found = [len(asked & set(search_terms(text).split())) for text in texts]
+    asked = set(_words(question)) - FUNCTION_WORDS
+    found = [len(asked.intersection(words)) for words in texts]
     return np.array(found) / max(len(asked), 1)

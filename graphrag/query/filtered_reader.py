@@ -15,7 +15,7 @@ from graphrag.query.visible_graph import VisibleGraph
 from graphrag.query.visible_reports import VisibleReports
 from graphrag.query.word_index import WordIndex
 from graphrag.storage import schema
-from graphrag.storage.arrays import from_mask, from_values, to_arrow, to_numbers
+from graphrag.storage.arrays import from_mask, from_values, to_arrow, to_numbers, whole
 from graphrag.storage.base import Build, Hit, Reader
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class FilteredReader:
         arrays = [
             view.changed[field.name].take(taken)
             if field.name in view.changed
-            else self._without_hidden(name, field, stored[field.name].combine_chunks(), positions)
+            else self._without_hidden(name, field, whole(stored[field.name]), positions)
             for field in fields
         ]
         return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
@@ -203,7 +203,7 @@ class FilteredReader:
         """Read the vectors of all rows shown, or only those that the index does not have."""
         view = self._view(name)
         if exact:
-            vectors = self.rows(name, view.ids, ["vector"])["vector"].combine_chunks()
+            vectors = whole(self.rows(name, view.ids, ["vector"])["vector"])
             kept = _Kept(view.ids, _directed(_matrix(vectors, self.build.dimensions)), frozenset())
         else:
             ids = [view.ids[cut.position] for cut in view.cut]
@@ -230,7 +230,7 @@ class FilteredReader:
         sums = np.zeros((len(groups), self.build.dimensions), np.float32)
         for start in range(0, len(ids), BATCH):
             vectors = self._reader.rows("text_units", ids[start : start + BATCH], ["vector"])["vector"]
-            sums += belongs[:, start : start + BATCH] @ _matrix(vectors.combine_chunks(), self.build.dimensions)
+            sums += belongs[:, start : start + BATCH] @ _matrix(whole(vectors), self.build.dimensions)
         return sums
 
 

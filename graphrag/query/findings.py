@@ -1,6 +1,7 @@
 """The findings of community reports, ranked for a question."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphrag.answers import ContextItem
@@ -24,27 +25,30 @@ def choose(inquiry: Inquiry, report_ids: Sequence[str], limit: int, importance: 
     import numpy as np
 
     rows = inquiry.retriever.kept.rows("community_reports", report_ids, COLUMNS)
-    found = {text: (row, units) for row in reversed(rows) for text, units in _findings(row)}
+    found = {item.text: (item, row["rank"] or 0) for row in reversed(rows) for item in of_report(row)}
     if not found:
         return []
     vectors = inquiry.tools.embedder.embed([inquiry.question, *found])
     likeness = vectors[1:] @ vectors[0]
-    worth = likeness + np.array([importance * (row["rank"] or 0) / HIGHEST_RANK for row, _ in found.values()])
-    ranked = [
-        ContextItem("finding", row["id"], row["title"], text, float(score), tuple(units))
-        for (text, (row, units)), score in zip(found.items(), likeness, strict=True)
-    ]
+    worth = likeness + np.array([importance * rank / HIGHEST_RANK for _, rank in found.values()])
+    ranked = [replace(item, score=float(score)) for (item, _), score in zip(found.values(), likeness, strict=True)]
     return [ranked[index] for index in diverse(vectors[1:], worth, limit, NOVELTY)]
 
 
-def _findings(report: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    texts = [
-        " ".join(DATA_REFERENCE.sub("", finding["explanation"] or finding["summary"]).split())
-        for finding in report["findings"] or ()
-    ]
-    return [
-        (text, units or []) for text, units in zip(texts, report["finding_text_unit_ids"] or (), strict=False) if text
-    ]
+def of_report(report: Mapping[str, Any]) -> Iterator[ContextItem]:
+    """The findings in a row of the reports that say something, without data references; each text once.
+
+    Another program may have left out any part: a finding without evidence rests on nothing, but says something.
+    """
+    evidence = report["finding_text_unit_ids"] or ()
+    seen = {""}
+    for place, finding in enumerate(report["findings"] or ()):
+        said = (finding["explanation"] or finding["summary"] or "") if finding else ""
+        text = " ".join(DATA_REFERENCE.sub("", said).split())
+        if text not in seen:
+            seen.add(text)
+            units = evidence[place] if place < len(evidence) else ()
+            yield ContextItem("finding", report["id"], report["title"] or "", text, 1.0, tuple(units or ()))
 
 
 def state(inquiry: Inquiry, findings: Sequence[ContextItem], limit: int) -> list[Statement]:

@@ -220,6 +220,8 @@ class Statement:
         self.match = matching(own, frequency.keys())
         self.weight = {stem: math.log(1 + count / (1 + frequency[match])) for stem, match in self.match.items()}
         self.total = sum(self.weight.values())
+        self.rarest = math.log(1 + count)
+        """The weight of a word that the units do not have."""
 
     def coverage(self, stems: Iterable[str]) -> float:
         """The share of the statement that these stems of the units are, 0 to 1, by weight."""
@@ -229,7 +231,12 @@ class Statement:
     def likeness(self, runs: Sequence["Run"]) -> float:
         """How much of the statement the best run has, and to a lesser part the units as a whole, 0 to 1."""
         best = runs[0].coverage if runs else 0.0
-        return (1 - ELSEWHERE) * best + ELSEWHERE * self.coverage(filter(None, self.match.values()))
+        return self.blend(best, self.coverage(filter(None, self.match.values())))
+
+    @staticmethod
+    def blend(best: float, anywhere: float) -> float:
+        """What the best run has and what the units have, as one."""
+        return (1 - ELSEWHERE) * best + ELSEWHERE * anywhere
 
 
 def best_runs(statement: Statement, reads: Sequence[Read]) -> list[Run]:

@@ -4,7 +4,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from graphrag.storage.arrays import from_mask, from_values, to_arrow, to_mask, to_numbers
+from graphrag.storage.arrays import from_mask, from_values, to_arrow, to_mask, to_numbers, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +15,7 @@ def is_in(column: Any, wanted: Collection[str] | Collection[int]) -> "NDArray[np
     """Of each value of a column, whether it is one of those wanted; null is not."""
     import pyarrow.compute as pc
 
-    return to_mask(pc.is_in(_whole(column), from_values(list(wanted), column.type), skip_nulls=True))
+    return to_mask(pc.is_in(whole(column), from_values(list(wanted), column.type), skip_nulls=True))
 
 
 def counts(column: Any, wanted: Collection[str]) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
@@ -56,11 +56,5 @@ def _flat(column: Any) -> "tuple[Any, NDArray[np.int64]]":
     """All values of a column of lists in one array, and the row that each is from."""
     import pyarrow.compute as pc
 
-    whole = _whole(column)
-    return pc.list_flatten(whole), to_numbers(pc.list_parent_indices(whole))
-
-
-def _whole(column: Any) -> Any:
-    import pyarrow as pa
-
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    values = whole(column)
+    return pc.list_flatten(values), to_numbers(pc.list_parent_indices(values))

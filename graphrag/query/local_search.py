@@ -12,7 +12,7 @@ def search(inquiry: Inquiry) -> Generator[Event, None, Answer]:
     """Answer from what the walk over the graph comes to."""
     settings = inquiry.settings.local
     if inquiry.chat:
-        items = gathering.gather(inquiry, inquiry.question, settings.context_tokens)
+        items = gathering.gather(inquiry, inquiry.question, inquiry.fitting(settings.context_tokens))
     else:
         items = gathering.nearest(inquiry, inquiry.question, settings.k)
     yield Retrieved(inquiry.question, tuple(items))

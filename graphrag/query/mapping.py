@@ -6,10 +6,10 @@ goes no further: the answer is written from what is left.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from graphrag.answers import ContextItem
-from graphrag.language import DATA_REFERENCE, FUNCTION_WORDS, search_terms, sentences
+from graphrag.language import FUNCTION_WORDS, search_terms, sentences
 from graphrag.messages import Request, Unanswered
 from graphrag.models.base import Left
 from graphrag.models.budget import prompt_tokens
@@ -76,7 +76,7 @@ def readings(inquiry: Inquiry, report_ids: Sequence[str], limit: int = 0) -> Ite
     rows = inquiry.retriever.reader.rows(TABLE, report_ids, columns).to_pylist()
     asked = set(search_terms(inquiry.question).split()) - FUNCTION_WORDS
     for row in rows:
-        items = list(_findings(row)) or findings.summaries(inquiry, [row["id"]])
+        items = list(findings.of_report(row)) or findings.summaries(inquiry, [row["id"]])
         if limit:
             ranked = _by_words(items, asked)
             items = packing.in_order(ranked, limit) or ranked[:1]
@@ -101,17 +101,6 @@ def pack(items_of_reports: Iterable[tuple[ContextItem, ...]], limit: int) -> Ite
             used += size if part is item else limit
     if items:
         yield Batch(tuple(items), used)
-
-
-def _findings(row: dict[str, Any]) -> Iterator[ContextItem]:
-    evidence = row["finding_text_unit_ids"] or ()
-    seen: set[str] = set()
-    for place, finding in enumerate(row["findings"] or ()):
-        text = " ".join(DATA_REFERENCE.sub("", finding["explanation"] or finding["summary"] or "").split())
-        units = evidence[place] if place < len(evidence) else ()
-        if text and text not in seen:
-            seen.add(text)
-            yield ContextItem("finding", row["id"], row["title"] or "", text, 1.0, tuple(units or ()))
 
 
 def _by_words(items: Sequence[ContextItem], asked: set[str]) -> list[ContextItem]:

@@ -88,14 +88,8 @@ def _point(row: object) -> Point | None:
     rest = [field for n, field in enumerate(fields) if n != place]
     told = [handle for field in rest for handle in _HANDLE.findall(str(field))]
     inside = [handle for match in _BRACKETS.finditer(str(fields[place])) for handle in _HANDLE.findall(match[1])]
-    shares = [share for field in rest if not _HANDLE.search(str(field)) and (share := _score(field)) is not None]
+    shares = [share for field in rest if not _HANDLE.search(str(field)) and (share := to_share(field, 100)) is not None]
     return Point(text, tuple(dict.fromkeys([*inside, *told])), shares[-1] if shares else MIDDLING)
-
-
-def _score(field: object) -> float | None:
-    """A score out of 100; what is less than one was meant out of one."""
-    share = to_share(field, 100)
-    return share * 100 if share and share < 0.01 else share
 
 
 def _bare(text: str) -> str:

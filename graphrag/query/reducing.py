@@ -14,7 +14,7 @@ from graphrag.query import answering, packing
 from graphrag.query.chat import Chat
 from graphrag.query.citing import Draft, Statement
 from graphrag.query.context import Inquiry
-from graphrag.query.sources import render
+from graphrag.query.sources import plain, render
 
 NOTES_SHARE = 0.6
 """Of the limit; evidence has the rest, and what notes leave of theirs."""
@@ -59,7 +59,7 @@ def _fitting(notes: Sequence[Note], limit: int, equal: bool) -> Iterator[tuple[N
     order = list(notes) if equal else sorted(notes, key=lambda note: -note.weight)
     for note in order:
         told = "" if equal else f"(relevance {note.weight:.2f}) "
-        text = f"- {told}{note.question}\n  {note.text}"
+        text = f"- {told}{plain(note.question)}\n  {note.text}"
         n = tokens.count(text)
         if note.statements and used + n <= limit:
             used += n

@@ -7,7 +7,7 @@ over the graph of passages and entities.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,6 @@ from graphrag.storage.base import Hit, Reader
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 RRF_CONSTANT = 60
@@ -37,6 +36,10 @@ DEPTH = 100
 """How far down each ranking fusion looks, and how many passages seed the walk."""
 LONGEST_NAME = 8
 """Words of an entity's name looked for in a question."""
+LOOKED_THROUGH = 2000
+"""Characters of a question without capitals that are looked through for names: each of its words might begin one."""
+MOST_QUESTIONS = 64
+"""Whose names are kept: the steps of a search ask for those of the same few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,6 @@ def fuse(rankings: Iterable[Sequence[Hit]], constant: int = RRF_CONSTANT, decay:
     return [Hit(id_, score) for id_, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
 
 
-def vectors_of(rows: "pa.Table") -> "NDArray[np.float32]":
-    """The column `vector` of some rows as a matrix, shape (rows, dimensions)."""
-    import numpy as np
-
-    return np.array(rows["vector"].to_pylist(), dtype=np.float32).reshape(len(rows), rows["vector"].type.list_size)
-
-
 class Retriever:
     """Searches one version of an index."""
 
@@ -75,6 +71,7 @@ class Retriever:
         """For rows that are read by their ids."""
         self.embedder = embedder
         self._settings = settings
+        self._named = lru_cache(MOST_QUESTIONS)(self._find_named)
 
     def vector(self, question: str) -> "NDArray[np.float32]":
         """The question's embedding."""
@@ -102,15 +99,19 @@ class Retriever:
     def names_in(self, question: str) -> list[int]:
         """Positions in the graph of the entities that a question names, without repeats.
 
-        A capital marks a name; a question that has none may name anything in it.
+        A capital marks a name; a question that has none may name anything in it, as far as it is
+        looked through.
         """
-        capitalised = [question[span.start : span.end] for span in find_names(question, WordCase())]
-        found = [self.graph.named[fold(name)] for name in capitalised if fold(name) in self.graph.named]
-        return list(dict.fromkeys(found or self._any_named(question)))
+        return list(self._named(question))
 
     def entity_ids_in(self, question: str) -> list[str]:
         """Ids of the entities that a question names."""
         return [self.graph.entity_ids[place - len(self.graph.unit_ids)] for place in self.names_in(question)]
+
+    def _find_named(self, question: str) -> tuple[int, ...]:
+        capitalised = [question[span.start : span.end] for span in find_names(question, WordCase())]
+        found = [self.graph.named[fold(name)] for name in capitalised if fold(name) in self.graph.named]
+        return tuple(dict.fromkeys(found or self._any_named(question[:LOOKED_THROUGH])))
 
     def _any_named(self, question: str) -> Iterator[int]:
         taken: set[int] = set()

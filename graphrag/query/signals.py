@@ -139,10 +139,11 @@ class Signals:
 
 def read(question: str, retriever: Retriever) -> Signals:
     """The signals of a question: one embedding, and at first those of the prototypes where they do not ship."""
-    graph, units = retriever.graph, len(retriever.graph.unit_ids)
-    named = {place: graph.entity_titles[place - units] for place in retriever.names_in(question)}
+    graph, first = retriever.graph, len(retriever.graph.unit_ids)
+    named = {place: graph.entity_titles[place - first] for place in retriever.names_in(question)}
     proper = [place for place, title in named.items() if _is_proper(title)]
     like_global, like_joined = _likeness(question, retriever)
+    units = max(first, 1)
     return Signals(
         names=tuple(named[place] for place in proper),
         rarity=sum(math.log(units / min(float(graph.mentions[place]), units)) for place in proper)

@@ -36,7 +36,7 @@ HEADINGS: Mapping[ItemKind, str] = {
 }
 """The sections of a context, in their order."""
 
-_MARK = re.compile(rf"\[(\s*{HANDLE.pattern}\s*(?:[,;]\s*{HANDLE.pattern}\s*)*)\]")
+_MARK = re.compile(rf"[\[【](\s*(?:NONE|{HANDLE.pattern}\s*(?:[,;]\s*{HANDLE.pattern}\s*)*)\s*)[\]】]", re.IGNORECASE)
 _CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 
 
@@ -94,7 +94,7 @@ class Sources:
 def line(item: ContextItem) -> str:
     """An item as a model reads it: one line, whatever its text holds. What looks like a handle in it
     is text of a document, and is written with other brackets."""
-    title, text = _plain(item.title), _plain(item.text)
+    title, text = plain(item.title), plain(item.text)
     return f"[{item.handle}] {title}: {text}" if title and text else f"[{item.handle}] {title or text}"
 
 
@@ -108,6 +108,7 @@ def render(items: Sequence[ContextItem]) -> str:
     return "\n\n".join(sections)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text on one line, without control characters, data references and what looks like a handle."""
     text = " ".join(DATA_REFERENCE.sub("", text).translate(_CONTROLS).split())
     return _MARK.sub(r"(\1)", text)

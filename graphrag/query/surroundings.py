@@ -32,6 +32,15 @@ class Surroundings:
     sizes: Mapping[int, int]
     """Entities of each community."""
     levels: Mapping[int, int]
+    parents: Mapping[int, int]
+    """Of each community that has one."""
+
+    def above(self, community: int) -> list[int]:
+        """The communities that one is a part of, finest first."""
+        line: list[int] = []
+        while (community := self.parents.get(community, -1)) >= 0 and community not in line:
+            line.append(community)
+        return line
 
     def edges_among(self, entities: Iterable[str]) -> Iterator[Edge]:
         """The relationships of some entities, without repeats."""
@@ -60,7 +69,7 @@ def load(reader: Reader) -> Surroundings:
         subject = row["subject_id"] or ""
         claims[ids.get(fold(subject), subject)].append(row["id"])
     communities: defaultdict[str, list[int]] = defaultdict(list)
-    rows = reader.table("communities", ["community", "level", "entity_ids"]).to_pylist()
+    rows = reader.table("communities", ["community", "level", "parent", "entity_ids"]).to_pylist()
     for row in sorted(rows, key=lambda row: row["level"]):
         for entity in row["entity_ids"] or ():
             communities[entity].append(row["community"])
@@ -72,4 +81,5 @@ def load(reader: Reader) -> Surroundings:
         reports={row["community"]: row["id"] for row in reports},
         sizes={row["community"]: len(row["entity_ids"] or ()) for row in rows},
         levels={row["community"]: row["level"] for row in rows},
+        parents={row["community"]: row["parent"] for row in rows if row["parent"] is not None},
     )

@@ -50,12 +50,13 @@ def to_arrow(array: "NDArray[np.int64] | NDArray[np.float32]") -> "pa.Array[Any]
 
 
 def from_values(values: "Sequence[Any] | NDArray[np.int64]", type_: Any) -> "pa.Array[Any]":
-    """Values as an Arrow array of a type: texts, whole numbers and lists of these without pandas; None is null."""
+    """Values as an Arrow array of a type: texts, numbers and lists of these without pandas; None is null."""
     import numpy as np
     import pyarrow as pa
 
-    if pa.types.is_integer(type_) and None not in values:
-        return to_arrow(np.array(values, np.int64)).cast(type_)
+    if (pa.types.is_integer(type_) or pa.types.is_floating(type_)) and None not in values:
+        numbers: Any = np.array(values, np.int64 if pa.types.is_integer(type_) else np.float64)
+        return to_arrow(numbers).cast(type_)
     if not (pa.types.is_list(type_) or pa.types.is_string(type_)):
         return pa.array(values, type_)
     nulls = np.array([value is None for value in values], bool)
@@ -74,6 +75,15 @@ def from_mask(mask: "NDArray[np.bool_]") -> "pa.Array[Any]":
     import pyarrow as pa
 
     return pa.Array.from_buffers(pa.bool_(), len(mask), [None, _bits(mask)])
+
+
+def whole(column: Any) -> Any:
+    """A column, or an array as it is, in one piece."""
+    import pyarrow as pa
+
+    if isinstance(column, pa.ChunkedArray):
+        return column.combine_chunks() if column.num_chunks else pa.nulls(0, column.type)
+    return column
 
 
 def to_mask(array: Any) -> "NDArray[np.bool_]":

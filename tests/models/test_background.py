@@ -93,6 +93,15 @@ def test_a_process_that_forgets_to_close_ends():
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
 
 
+def test_a_process_that_ends_starts_no_thread():
+    code = (
+        "import atexit\nfrom graphrag.models.background import Background\n"
+        "b = Background()\natexit.register(lambda: print(b.usable, b.running))\nprint(b.usable, b.running)"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True False\nFalse False\n", "")
+
+
 FORK = """
 import asyncio, os, signal, sys, warnings
 from pathlib import Path

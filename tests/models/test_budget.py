@@ -90,6 +90,36 @@ def test_calls_are_limited_whatever_becomes_of_them():
     run(main())
 
 
+def test_calls_are_kept_for_what_comes_later():
+    async def main():
+        purse = Purse(Budget(max_tokens=2000, max_calls=3), Prices())
+        first = await purse.reserve(request("a", max_tokens=50), spare=2)
+        with pytest.raises(BudgetExceededError, match="called 1 times; what is left is kept for the answer"):
+            await purse.reserve(request("a"), spare=2)
+        await purse.reserve(request("a", max_tokens=50))
+        purse.settle("extract", first, TokenUsage(1000, 900))
+        # What is lacking now is not what was lacking first.
+        with pytest.raises(BudgetExceededError, match=r"1,900 of 2,000 tokens"):
+            await purse.reserve(request("a", max_tokens=500))
+        assert purse.calls_left == 1
+
+    run(main())
+
+
+@given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 8))
+def test_calls_that_leave_some_never_take_the_last(most, spare, asked):
+    async def main():
+        purse = Purse(Budget(max_calls=most), Prices())
+        return purse, await asyncio.gather(
+            *(purse.reserve(request("a"), spare) for _ in range(asked)), return_exceptions=True
+        )
+
+    purse, outcomes = run(main())
+    made = sum(isinstance(outcome, TokenUsage) for outcome in outcomes)
+    assert made == min(asked, max(0, most - spare))
+    assert purse.calls_left == most - made
+
+
 def test_what_is_left_is_neither_spent_nor_set_aside():
     async def main():
         purse = Purse(Budget(max_tokens=1000), Prices())

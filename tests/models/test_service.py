@@ -1,11 +1,15 @@
 """The model service: everything between a planned request and a parsed reply."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from scripted import LeapingLoop, ScriptedModel, request
+from unclosed import QUESTION, opened
 
 from graphrag.errors import (
     BudgetExceededError,
@@ -516,6 +520,25 @@ def test_closing_closes_the_model_and_asking_again_works(serve):
     assert model.closed
     assert not [thread for thread in threading.enumerate() if thread.name == "graphrag models"]
     assert ask(service, ["b"]) == ["b"]
+
+
+def test_a_model_that_was_never_asked_is_closed_too():
+    model = ScriptedModel()
+    service = ModelService(model, Memo(), LLMSettings())
+    service.close()
+    assert model.closed
+
+
+@pytest.mark.parametrize("how", ["", "half", "atexit"])
+@pytest.mark.parametrize("remembered", [False, True])
+def test_a_process_that_closes_nothing_ends_and_says_nothing(mills, tmp_path, how, remembered):
+    memo = tmp_path / "memo.sqlite"
+    if remembered:
+        with opened(mills.root, memo)[0] as rag:
+            rag.query(QUESTION, "basic")
+    command = [sys.executable, Path(__file__).with_name("unclosed.py"), mills.root, memo, how]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{1 - remembered}\n", "")
 
 
 def test_requests_are_handed_on_as_they_are(serve):

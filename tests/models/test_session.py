@@ -93,8 +93,8 @@ def open_session(service, **budget):
     return service.session(Budget(**budget), service.clock)
 
 
-def ask(session, texts, parse=lambda reply: reply.text):
-    return session.ask([request(text) for text in texts], parse, silent, "")
+def ask(session, texts, parse=lambda reply: reply.text, **spare):
+    return session.ask([request(text) for text in texts], parse, silent, "", **spare)
 
 
 def consume(stream):
@@ -152,6 +152,57 @@ def test_a_retry_that_the_budget_forbids_leaves_what_was_understood(serve):
     session = open_session(serve(ScriptedModel()), max_calls=1)
     (answer,) = ask(session, ["a"], parse)
     assert (answer.partial, answer.spent) == ("a", True)
+
+
+def test_calls_are_kept_for_the_answer(serve):
+    model = ScriptedModel(latency=0.1)
+    session = open_session(serve(model), max_calls=3)
+    answers = ask(session, TEXTS, spare=1)
+    kept = Unanswered("the model was called 2 times; what is left is kept for the answer", spent=True)
+    assert answers == [*TEXTS[:2], *[kept] * 38]
+    assert consume(session.stream(request("answer")))[0] == "answer"
+    assert (session.left.calls, len(model.asked)) == (0, 3)
+    assert ask(session, ["text 0", "answer"], spare=1) == ["text 0", "answer"]
+
+
+def test_a_retry_takes_no_call_that_is_kept(serve):
+    def parse(reply):
+        raise UnusableReplyError(f"no {reply.text}", partial=reply.text)
+
+    model = ScriptedModel(lambda text, n: f"{text}{n}")
+    session = open_session(serve(model, attempts=5), max_calls=3)
+    assert ask(session, ["a"], parse, spare=1) == [Unanswered("no a2", partial="a2", spent=True)]
+    assert session.left.calls == 1
+    assert ask(session, ["b"], parse) == [
+        Unanswered("the model was called 3 times, and may not be more often", partial="b1", spent=True)
+    ]
+
+
+def test_a_call_that_the_server_refuses_for_now_takes_no_call_that_is_kept(serve):
+    model = ScriptedModel(lambda text, n: OverloadedError("503"))
+    session = open_session(serve(model), max_calls=3)
+    assert ask(session, ["a"], spare=2)[0].spent
+    assert (session.left.calls, len(model.asked)) == (2, 1)
+
+
+def test_a_time_that_is_up_is_the_reason_whatever_came_before(serve):
+    def parse(reply):
+        raise UnusableReplyError("no")
+
+    session = open_session(serve(ScriptedModel(latency=2), attempts=5), max_calls=9, seconds=3)
+    assert ask(session, ["a"], parse, spare=1) == [Unanswered("the time of 3 s is up", spent=True)]
+
+
+def test_a_reply_that_was_cut_and_cannot_be_used_is_not_asked_for_again(serve):
+    def parse(reply):
+        raise UnusableReplyError("half", partial=reply.text)
+
+    model = ScriptedModel(lambda text, n: Reply("{", "length" if n == 2 or text == "a" else "stop", TokenUsage(1, 1)))
+    session = serve(model, attempts=4).session()
+    assert ask(session, ["a", "b"], parse) == [Unanswered("half", partial="{")] * 2
+    assert sorted(model.asked) == ["a", "b", "b"]
+    assert ask(session, ["a"]) == ["{"]  # it was not remembered
+    assert len(model.asked) == 4
 
 
 def test_tokens_are_kept_within_the_budget(serve):
@@ -336,6 +387,9 @@ def test_what_is_streamed_is_what_is_asked_for_however_it_is_split(text, cuts):
     other = ModelService(Speaking([text], tick=0), Memo(), LLMSettings(), None, Background(LeapingLoop))
     (asked,) = other.ask([request("a")], lambda reply: reply, silent, "")
     other.close()
+    if not asked.text.strip():
+        assert (said.strip(), reply) == ("", Unanswered("its reply is empty"))
+        return
     assert said == reply.text == asked.text
     assert reply.finish == asked.finish
 
@@ -410,7 +464,34 @@ def test_no_restart_where_nothing_was_said(serve):
 
 def test_a_reply_of_nothing_voids_what_was_said_before(serve):
     service = serve(Speaking(["half ", OverloadedError("503")], ["<think></think>"]))
-    assert list(service.session().stream(request("a"))) == ["half ", Restart()]
+    assert consume(service.session().stream(request("a"))) == ("", 1, Unanswered("its reply is empty"))
+
+
+@pytest.mark.parametrize("nothing", ["", " \n", "<think>What a question.</think>\n"])
+def test_a_reply_of_nothing_is_asked_for_again_and_not_remembered(serve, nothing):
+    model = Speaking([nothing], [nothing], ["text"])
+    service = serve(model, attempts=2)
+    assert consume(service.session().stream(request("a")))[2] == Unanswered("its reply is empty")
+    assert model.calls == 2
+    session = service.session()
+    text, _, reply = consume(session.stream(request("a")))
+    assert (text, reply.text, model.calls) == ("text", "text", 3)
+    again = serve(Speaking([nothing], ["text"]), attempts=2).session()
+    assert consume(again.stream(request("a")))[0] == "text"
+    assert again.usage["extract"].failed == 1
+
+
+def test_a_reply_of_nothing_that_was_remembered_is_asked_for_again(serve):
+    memo = Memo()
+    session = serve(ScriptedModel(lambda text, n: " " if n == 1 else "text"), memo).session()
+    assert ask(session, ["a"]) == [" "]
+    assert consume(session.stream(request("a")))[0] == "text"
+
+
+def test_reasoning_that_takes_all_of_a_reply_is_asked_for_once(serve):
+    model = ScriptedModel(lambda text, n: Reply("<think>So, ", "length", TokenUsage(1, 1)))
+    assert consume(serve(model).session().stream(request("a"))) == ("", 0, Unanswered("its reply is empty"))
+    assert len(model.asked) == 1
 
 
 def test_what_was_said_stays_where_no_call_gets_to_the_end(serve):

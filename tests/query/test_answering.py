@@ -57,10 +57,20 @@ def test_the_model_says_that_the_sources_do_not_answer(tools: Tools):
     assert (answer.text, answer.found, answer.groundedness) == ("Die Quellen sagen es nicht.", False, 1.0)
 
 
-def test_an_empty_reply_says_that_nothing_was_found(tools: Tools):
+def test_an_empty_reply_is_no_answer_and_the_sources_are_quoted(mills: GraphRAG, tools: Tools):
     answer = ask(basic.search, tools, "Who bakes?", FakeChat(["", "", "", ""]))
 
-    assert (answer.text, answer.found) == (NOTHING_FOUND, False)
+    check_citations(answer, mills)
+    assert answer.citations
+    assert answer.notices[0].startswith("the model wrote no answer (")
+
+
+def test_what_follows_the_word_that_nothing_answers_is_checked(tools: Tools):
+    said = "[NONE] The sources do not say who. It was sold to the Baron of Ulm in 1912. The Corvane Group bakes. [T1]"
+
+    answer = ask(basic.search, tools, "Who bakes?", FakeChat([said]), strict=True)
+
+    assert answer.text == "The sources do not say who. The Corvane Group bakes. [1]"
 
 
 def test_the_form_is_asked_for(tools: Tools):

@@ -67,6 +67,8 @@ def write(text: str, size: int = 7, *, strict: bool = False) -> tuple[str, Cited
         (f"{FALSE} [T1]", f"{FALSE} [?]"),
         ("In summary:\n" + f"{OWNED} [T1]", "In summary:\n" + f"{OWNED} [1]"),
         ("See [the map] there. ", "See [the map] there."),
+        (f"{OWNED} [1, 2] [3-5] [?]", f"{OWNED} [1]"),
+        ("x " + "[9" * 6 + "]" * 6, "x (9]"),
         (f"{OWNED} [T1 {'and T1 ' * 200}]", f"{OWNED} [1]"),
         (f"{OWNED} [as the passage T1 has it]", f"{OWNED} [1]"),
         (f"{OWNED} [RFC2119]", f"{OWNED} [1] [RFC2119]"),

@@ -76,6 +76,18 @@ def test_nothing_supports_where_there_is_nothing(texts: Sequence[str]):
     assert support("Anything.", retrieved(*texts), WordEmbedder()) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("50 guests came.", "150 guests came."),
+        ("500 men died.", "In all 2,500 men died."),
+        ("art made him", "His heart made him"),
+    ],
+)
+def test_parts_of_words_and_of_numbers_are_no_place(text: str, source: str):
+    assert locate(text, retrieved(source)) is None
+
+
 # --- Numbering ---------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from graphrag import tokens
 from graphrag.errors import QueryError, UnusableReplyError
 from graphrag.messages import Reply, Request, Unanswered
-from graphrag.models.base import ChatSession
+from graphrag.models.base import ChatSession, Left
 from graphrag.prompts import Prompts
 from graphrag.query import conversing, referring
 from graphrag.query.chat import Chat
@@ -57,11 +57,13 @@ PLAIN = [
 class Session:
     """A session with a model that says what it is told to."""
 
-    def __init__(self, *said: str | Unanswered) -> None:
+    def __init__(self, *said: str | Unanswered, calls: int | None = None) -> None:
         self.said = list(said)
+        self.left = Left(calls)
         self.asked: list[Request] = []
 
-    def ask(self, requests: Sequence[Request], parse: Callable[[Reply], Any], *_: object) -> list[Any]:
+    def ask(self, requests: Sequence[Request], parse: Callable[[Reply], Any], *_: object, spare: int) -> list[Any]:
+        assert spare == 1
         self.asked += requests
         said = self.said.pop(0)
         try:
@@ -152,10 +154,33 @@ def test_nothing_is_asked_without_a_history():
     assert stand_alone("Why?", Conversation(), None) == "Why?"
 
 
+@pytest.mark.parametrize("calls", [0, 1])
+def test_the_last_call_is_kept_for_the_answer(calls: int):
+    kept = stand_alone("Where does he live?", Conversation([SCROOGE]), chat(Session(calls=calls)))
+
+    assert kept == stand_alone("Where does he live?", Conversation([SCROOGE]), None)
+    assert stand_alone("Where does he live?", Conversation([SCROOGE]), chat(Session("Where?", calls=2))) == "Where?"
+
+
 def test_an_unanswered_call_leaves_the_last_question_before_it():
     asked = stand_alone("Why?", Conversation([SCROOGE]), chat(Session(Unanswered("busy"))))
 
     assert asked == "What did Scrooge say about Christmas? Why?"
+
+
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [((), "Scrooge"), (("a=1", "b=2"), "Marley"), (("b=2", "a=1"), "Marley"), (("a=1",), None), (("c=3",), None)],
+)
+def test_a_question_is_told_of_the_turns_under_its_own_filters(filters: tuple[str, ...], told: str | None):
+    conversation = Conversation([Turn("Who is Marley?", "", "", ("a=1", "b=2")), Turn("Who is Scrooge?", "")])
+    session = Session(Unanswered("busy"))
+
+    asked = stand_alone("Why?", conversation, chat(session), filters)
+
+    assert asked == (f"Who is {told}? Why?" if told else "Why?")
+    assert len(session.asked) == bool(told)
+    assert stand_alone("Why?", conversation, None, filters) == (f"{told}: Why?" if told else "Why?")
 
 
 def test_a_long_question_brings_what_it_is_about_along():
@@ -214,7 +239,7 @@ def test_what_was_said_cannot_look_like_another_turn():
 # --- Files ---------------------------------------------------------------------------------
 
 
-@given(turns=st.lists(st.builds(Turn, st.text(), st.text(), st.text())))
+@given(turns=st.lists(st.builds(Turn, st.text(), st.text(), st.text(), st.lists(st.text(), max_size=2).map(tuple))))
 def test_a_conversation_comes_back_from_its_file(tmp_path_factory: pytest.TempPathFactory, turns: list[Turn]):
     path = tmp_path_factory.mktemp("history") / "talk.json"
 
@@ -251,6 +276,30 @@ def test_messages_with_roles_are_read_and_go_on_as_such(tmp_path: Path):
     ]
     added = [{"role": "user", "content": "And Marley?"}, {"role": "assistant", "content": "His partner."}]
     assert json.loads(path.read_text()) == messages + added
+
+
+def test_filters_are_written_where_there_are_some(tmp_path: Path):
+    path = tmp_path / "talk.json"
+    talk = Conversation()
+    talk.add("Who?", "He.", filters=("year<1900",))
+    talk.add("Who?", "She.")
+    talk.save(path)
+
+    first, second = json.loads(path.read_text())
+    assert first["filters"] == ["year<1900"]
+    assert second == {"question": "Who?", "answer": "She."}
+
+
+def test_messages_keep_the_filters_and_leave_those_of_others_aside(tmp_path: Path):
+    path = tmp_path / "talk.json"
+    path.write_text(json.dumps([{"role": "user", "content": "Who?", "filters": {"safe": True}}]))
+
+    conversation = Conversation.load(path)
+    conversation.add("And Marley?", "His partner.", filters=("year<1900",))
+    conversation.add("And Bob?", "His clerk.")
+    conversation.save(path)
+
+    assert [turn.filters for turn in Conversation.load(path).turns] == [(), ("year<1900",), ()]
 
 
 @pytest.mark.parametrize(

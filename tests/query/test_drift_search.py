@@ -11,8 +11,8 @@ from graphrag import GraphRAG, Step
 from graphrag.answers import Answer, QuestionAsked
 from graphrag.messages import Request
 from graphrag.models.fake import FakeChat
-from graphrag.query import drift_search
-from graphrag.query.context import Tools
+from graphrag.query import drift_search, primer
+from graphrag.query.context import Inquiry, Tools
 
 
 def levels(answer: Answer) -> list[list[Step]]:
@@ -232,6 +232,46 @@ def test_a_step_that_says_that_it_answers_the_question_ends_reading_on(
 
     assert asked(model) == []
     assert answer.stopped == "nothing was left to ask"
+
+
+def test_where_no_step_can_be_understood_the_answer_is_of_what_was_retrieved(mills: GraphRAG, tools: Tools):
+    model = reader.model(lambda r: "no JSON at all" if "follow_ups" in r.messages[0].content else None)
+
+    answer = ask(drift_search.search, tools, TWO_HOPS, model)
+
+    check_citations(answer, mills)
+    assert "Passages:\n[T" in model.requests[-1].messages[1].content
+    assert answer.citations
+    assert answer.notices[0].startswith("3 of 3 calls of the primer went unanswered")
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_the_depth_is_kept_with_a_model(long: GraphRAG, make_tools: Callable[..., Tools], depth: int):
+    model = reader.model()
+
+    answer = ask(drift_search.search, make_tools(long, drift={"depth": depth, "step_tokens": 400}), TWO_HOPS, model)
+
+    assert len(levels(answer)) <= depth + 1
+    assert bool(asked(model)) == bool(depth)
+
+
+def test_when_the_time_is_up_it_says_so(tools: Tools):
+    model = reader.model()
+
+    answer = ask(drift_search.search, tools, TWO_HOPS, model, timeout=0)
+
+    assert model.requests == []
+    assert answer.stopped.startswith("budget")
+    assert answer.notices
+
+
+def test_no_report_is_read_beside_the_whole_it_is_a_part_of(tools: Tools):
+    reports = primer._reports(Inquiry(TWO_HOPS, tools), tools.retriever.vector(TWO_HOPS))  # pyright: ignore[reportPrivateUsage]
+    around = tools.retriever.surroundings
+    chosen = {number for number, id_ in around.reports.items() if id_ in reports}
+
+    assert chosen
+    assert all(not set(around.above(number)) & chosen for number in chosen)
 
 
 def test_a_round_that_brings_nothing_new_is_the_last(tools: Tools):

@@ -1,6 +1,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,40 @@ def test_importance_decides_where_nothing_else_does(tools: Tools):
 def test_no_reports_have_no_findings(tools: Tools):
     assert findings.choose(Inquiry(WHOLE, tools), [], 5) == []
     assert findings.choose(Inquiry(WHOLE, tools), ["unknown"], 5) == []
+
+
+def test_findings_that_lack_something_are_read_all_the_same():
+    said = [
+        None,
+        {"explanation": None, "summary": None},
+        {"explanation": None, "summary": "The quay is  closed."},
+        {"explanation": "The mill is old. [Data: Entities (1)]", "summary": "The mill."},
+        {"explanation": "", "summary": "The mill is old."},
+        {"explanation": "The Calanthe sank.", "summary": None},
+    ]
+    row = {"id": "r0", "title": None, "findings": said, "finding_text_unit_ids": [["u0"], ["u1"], ["u2"], None]}
+
+    read = list(findings.of_report(row))
+
+    assert [(item.text, item.text_unit_ids) for item in read] == [
+        ("The quay is closed.", ("u2",)),
+        ("The mill is old.", ()),
+        ("The Calanthe sank.", ()),
+    ]
+    assert {(item.kind, item.id, item.title) for item in read} == {("finding", "r0", "")}
+    assert list(findings.of_report(row | {"findings": None})) == []
+    assert len(list(findings.of_report(row | {"finding_text_unit_ids": None}))) == 3
+
+
+def test_findings_without_evidence_are_chosen_and_not_stated():
+    bare = report(0, "Mill", "The mill was built by Ilse Tarnow.")
+    bare = replace(bare, findings=(replace(bare.findings[0], text_unit_ids=()),))
+    inquiry = Inquiry(WHOLE, tools_of([bare]))
+
+    chosen = findings.choose(inquiry, ["r0"], 5)
+
+    assert [item.text for item in chosen] == ["The mill was built by Ilse Tarnow."]
+    assert findings.state(inquiry, chosen, 5) == []
 
 
 def test_a_level_holds_without_a_model_too():

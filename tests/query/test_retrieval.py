@@ -1,15 +1,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import MILLS, TWO_HOPS, indexed
 
 from graphrag import GraphRAG
+from graphrag.query import retrieval
 from graphrag.query.context import Tools
-from graphrag.query.retrieval import Retriever, fuse, vectors_of
+from graphrag.query.retrieval import LOOKED_THROUGH, MOST_QUESTIONS, Retriever, fuse
 from graphrag.storage.base import Hit
 
 KOREAN = [
@@ -170,6 +170,31 @@ def test_names_in_a_script_without_spaces(tmp_path: Path, make_tools: Callable[.
     assert named(make_tools(indexed(tmp_path, texts)).retriever, "大阪城はいつ建てられましたか") == ["大阪城"]
 
 
+def test_of_a_long_question_without_capitals_only_the_beginning_is_looked_through(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+):
+    looked: list[str] = []
+    spans = retrieval._spans  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(retrieval, "_spans", lambda text: looked.append(text) or spans(text))  # pyright: ignore
+
+    assert named(tools.retriever, "what of otto veit? " + "who " * 4900) == ["Otto Veit"]
+    assert named(tools.retriever, "who " * 4900 + "is otto veit?") == []
+    assert named(tools.retriever, "who " * 4000 + "is Otto Veit?") == ["Otto Veit"]
+    assert [len(text) for text in looked] == [LOOKED_THROUGH] * 2
+
+
+def test_the_names_of_the_last_questions_are_kept(tools: Tools, monkeypatch: pytest.MonkeyPatch):
+    looked: list[str] = []
+    monkeypatch.setattr(retrieval, "_spans", lambda text: looked.append(text) or ())  # pyright: ignore
+    questions = [f"whose mill is number {n}?" for n in range(MOST_QUESTIONS + 1)]
+
+    for question in [*questions, questions[-1], questions[0]]:
+        tools.retriever.names_in(question).append(0)  # the list is the caller's
+
+    assert looked == [*questions, questions[0]]
+    assert tools.retriever.names_in(questions[0]) == []
+
+
 # --- Units -------------------------------------------------------------------------------
 
 
@@ -188,13 +213,6 @@ def test_units_come_in_the_order_of_the_hits_with_their_documents(tools: Tools):
 
 def test_no_hits_have_no_units(tools: Tools):
     assert tools.retriever.units([]) == []
-
-
-def test_vectors_of_no_rows(tools: Tools):
-    reader = tools.retriever.reader
-
-    assert vectors_of(reader.rows("entities", [])).shape == (0, reader.build.dimensions)
-    assert np.linalg.norm(vectors_of(reader.table("entities")), axis=1) == pytest.approx(1, abs=1e-5)
 
 
 # --- Without entities --------------------------------------------------------------------

@@ -50,6 +50,57 @@ def test_a_vector_as_arrow(dtype: type, step: int) -> None:
     assert array.type == pa.from_numpy_dtype(dtype)
 
 
+TEXTS = st.one_of(st.none(), st.text())
+VALUES = st.one_of(
+    st.tuples(st.just(pa.string()), st.lists(TEXTS)),
+    st.tuples(st.just(pa.list_(pa.string())), st.lists(st.one_of(st.none(), st.lists(TEXTS)))),
+    st.tuples(st.just(pa.int32()), st.lists(st.integers(-9, 9))),
+    st.tuples(st.just(pa.int64()), st.lists(st.one_of(st.none(), st.integers(-9, 9)))),
+    st.tuples(st.just(pa.list_(pa.int64())), st.lists(st.lists(st.integers(-9, 9)))),
+    st.tuples(st.just(pa.float64()), st.lists(st.floats(allow_nan=False))),
+    st.tuples(st.just(pa.struct([("n", pa.int64())])), st.lists(st.fixed_dictionaries({"n": st.integers(-9, 9)}))),
+)
+
+
+@given(VALUES)
+def test_values_as_arrow(typed: tuple[pa.DataType, list]) -> None:
+    kind, values = typed
+
+    array = arrays.from_values(values, kind)
+
+    array.validate(full=True)
+    assert array.type == kind
+    assert array.to_pylist() == values
+
+
+@given(st.lists(st.booleans()), st.integers(0, 9))
+def test_truth_values_there_and_back(values: list[bool], start: int) -> None:
+    array = arrays.from_mask(np.array(values, bool))
+
+    assert array.to_pylist() == values
+    assert arrays.to_mask(array.slice(min(start, len(values)))).tolist() == values[start:]
+
+
+@given(st.lists(st.integers(-9, 9)), st.integers(0, 9))
+def test_numbers_of_an_array(values: list[int], start: int) -> None:
+    array = pa.array(values, pa.int64()).slice(min(start, len(values)))
+
+    assert arrays.to_numbers(array).tolist() == values[start:]
+
+
+def test_values_and_masks_import_no_pandas() -> None:
+    program = (
+        "import sys, numpy as np, pyarrow as pa; from graphrag.storage import arrays\n"
+        "arrays.from_values([['a', None], None], pa.list_(pa.string()))\n"
+        "for kind in (pa.int64(), pa.float64()): arrays.from_values([1, 2], kind)\n"
+        "print(arrays.to_mask(arrays.from_mask(np.array([True, False]))).tolist(), 'pandas' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[True, False] False\n"
+
+
 def test_neither_pandas_nor_compute_is_imported() -> None:
     program = (
         "import sys, numpy as np, pyarrow as pa; from graphrag.storage import arrays\n"
