@@ -8,15 +8,16 @@ from collections.abc import Generator, Sequence
 
 from graphrag.answers import ContextItem, Event, Restarted, Sentence, Token
 from graphrag.messages import Reply, Request, Restart, Unanswered
-from graphrag.query import findings, judging
+from graphrag.query import findings, judging, wording
 from graphrag.query.chat import Chat
 from graphrag.query.cited_text import CitedText, Shown, bare
 from graphrag.query.citing import Draft, Statement
 from graphrag.query.context import Inquiry
 from graphrag.query.extracting import quote
 from graphrag.query.sources import render
+from graphrag.query.wording import nothing_found
 
-NOTHING_FOUND = "Nothing in the collection answers this."
+NOTHING_FOUND = wording.ENGLISH
 STAGE = "answer"
 ANY_FORM = "whatever suits the question: a sentence or two for a fact, a few paragraphs for more"
 
@@ -73,8 +74,10 @@ def state(inquiry: Inquiry, statements: Sequence[Statement], *notices: str) -> G
         lines.append(" ".join([text, *(f"[{number}]" for number in numbers)]))
         yield Token(lines[-1] if len(lines) == 1 else f"\n{lines[-1]}")
     if not lines:
-        yield Token(NOTHING_FOUND)
-    return Draft("\n".join(lines) or NOTHING_FOUND, tuple(sentences), bool(lines), notices)
+        nothing = nothing_found(inquiry.question)
+        yield Token(nothing)
+        return Draft(nothing, (), False, notices)
+    return Draft("\n".join(lines), tuple(sentences), True, notices)
 
 
 class _Text:

@@ -127,12 +127,14 @@ class Checker:
     def _score(self, sentence: str, told: Predicate, runs: Sequence[Run], evidence: Sequence[Evidence]) -> float:
         """Likeness of the whole sentence, none that supports it if what it says beside names is not borne out."""
         whole, rest = told.statement.likeness(runs), told.likeness(runs)
-        if whole <= HOPELESS or min(whole, rest) >= PLAIN:
+        borne = rest >= PLAIN or PREDICATE_BY_WORDS * rest >= told.least
+        asked = [sentence] * (whole < PLAIN) + [told.bare] * (not borne)
+        if whole <= HOPELESS or not asked:
             return whole
-        near, rest_near = self._nearest([sentence, told.bare], evidence[:NEAREST])
+        near = self._nearest(asked, evidence[:NEAREST])
         if whole < PLAIN:
-            whole = BY_WORDS * whole + (1 - BY_WORDS) * near
-        if rest < PLAIN and PREDICATE_BY_WORDS * rest + (1 - PREDICATE_BY_WORDS) * rest_near < told.least:
+            whole = BY_WORDS * whole + (1 - BY_WORDS) * near[0]
+        if not borne and PREDICATE_BY_WORDS * rest + (1 - PREDICATE_BY_WORDS) * near[-1] < told.least:
             return min(REFUSED, whole)
         return whole
 

@@ -128,16 +128,10 @@ def _choose(inquiry: Inquiry, method: str) -> tuple[Method, str]:
         if method == known:
             return known, ""
     route = routing.route(inquiry.question, inquiry.retriever)
-    if route.sure or inquiry.chat is None or not _spare(inquiry.chat.session):
+    if route.sure or inquiry.chat is None:
         return route.method, route.reason
     (said,) = inquiry.chat.ask([routing.plan(inquiry.question, route, inquiry.chat.prompts)], routing.parse)
     return (route.method, route.reason) if isinstance(said, Unanswered) else (said, BY_MODEL)
-
-
-def _spare(session: ChatSession) -> bool:
-    """Whether there is a call for more than the answer itself."""
-    left = session.left.calls
-    return left is None or left > 1
 
 
 def _nothing(inquiry: Inquiry, method: Method) -> Generator[Event, None, Answer]:

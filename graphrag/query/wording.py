@@ -60,9 +60,7 @@ def _latin(text: str, words: list[str]) -> tuple[str, int]:
         return LATIN[-1][1], len(words)
     plain = [word.casefold() for place, word in enumerate(words) if not place or not word[0].isupper()]
     parts = [part for word in plain for part in re.split("['’]", word)]
-    counts = [
-        sum(part in signs.words for part in parts) + sum(part in signs.asking for part in parts) for signs, _ in LATIN
-    ]
+    counts = [sum(part in signs.words for part in parts) for signs, _ in LATIN]
     best = counts.index(max(counts))
     known = counts[best] > LEAST_SHARE * len(parts)
-    return LATIN[best][1] if known else ENGLISH, sum(part in LATIN[best][0].words for part in parts)
+    return LATIN[best][1] if known else ENGLISH, counts[best]

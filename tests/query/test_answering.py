@@ -66,11 +66,12 @@ def test_an_empty_reply_is_no_answer_and_the_sources_are_quoted(mills: GraphRAG,
 
 
 def test_what_follows_the_word_that_nothing_answers_is_checked(tools: Tools):
-    said = "[NONE] The sources do not say who. It was sold to the Baron of Ulm in 1912. The Corvane Group bakes. [T1]"
+    made_up = "It was sold to the Baron of Ulm in 1912."
+    said = f"[NONE] The sources do not say who. {made_up} The Corvane Group bakes bread. [T1]"
 
     answer = ask(basic.search, tools, "Who bakes?", FakeChat([said]), strict=True)
 
-    assert answer.text == "The sources do not say who. The Corvane Group bakes. [1]"
+    assert answer.text == "The sources do not say who. The Corvane Group bakes bread. [1]"
 
 
 def test_the_form_is_asked_for(tools: Tools):

@@ -18,10 +18,12 @@ QUESTIONS = {
             "Where did Otto Veit die?",
             "Who said 'la vie en rose'?",
         ),
+        *("Qual è la capitale della Francia?", "Quem é o dono do moinho?"),
         *("Хто такий Тарас Шевченко і де він жив?", "Wat is de hoofdstad van het land?", "Τι είναι αυτό;", "من هو؟"),
     ],
     GERMAN: [
         *("Wer ist Marley?", "Wo lehrte Otto Veit?", "Warum?", "Was sagt Scrooge zu seinem Neffen?"),
+        "Wo lehrte Otto Veit Chemie, bevor er nach Dresden zog?",
         *("Wann wurde die Mühle gebaut?", "Worum geht es in dieser Geschichte?", "Wem gehört The Corvane Group?"),
     ],
     FRENCH: [
