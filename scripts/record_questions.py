@@ -34,7 +34,14 @@ QUERY = {
     "basic": {"context_tokens": 1000},
     "local": {"context_tokens": 1200},
     "global": {"batch_tokens": 1000, "reduce_tokens": 1000, "tokens": 4000},
-    "drift": {"folds": 1, "follow_ups": 2, "step_tokens": 1000, "fold_tokens": 800, "max_calls": 6, "reduce_tokens": 1500},
+    "drift": {
+        "folds": 1,
+        "follow_ups": 2,
+        "step_tokens": 1000,
+        "fold_tokens": 800,
+        "max_calls": 6,
+        "reduce_tokens": 1500,
+    },
     "answer_tokens": 250,
 }
 LLM = {"provider": "llamacpp", "context": 8192, "concurrency": 1, "body": {"repeat_penalty": 1.1}}
@@ -74,7 +81,10 @@ def record(model: Path, root: Path) -> None:
         settings = Settings(llm=llm, query=QUERY, storage={"memo": f"cache/{method}.sqlite"})  # type: ignore[arg-type]
         with GraphRAG(root, settings, chat=chat) as rag:
             answer = rag.query(question, method)  # type: ignore[arg-type]
-        print(f"=== {method}: {question}\n{answer.text}\n{answer.groundedness} {answer.stopped} {answer.notices}", flush=True)
+        print(
+            f"=== {method}: {question}\n{answer.text}\n{answer.groundedness} {answer.stopped} {answer.notices}",
+            flush=True,
+        )
         lines += [json.dumps({"method": method, "question": question, **call}) for call in chat.calls]
     RECORDING.write_text("".join(f"{line}\n" for line in lines), "ascii")
 

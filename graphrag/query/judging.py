@@ -54,7 +54,7 @@ def judge(inquiry: Inquiry, chat: Chat, shown: Shown, said: str, draft: Draft) -
     cited = [sentence for sentence in draft.sentences if sentence.supported and sentence.citations]
     if not cited:
         return draft
-    (numbers,) = chat.ask([plan(inquiry, chat, cited)], parse)
+    (numbers,) = chat.ask([plan(inquiry, chat, cited)], parse, spare=0)
     if isinstance(numbers, Unanswered):
         return replace(draft, notices=(*draft.notices, f"the model did not look its answer over: {numbers.reason}"))
     refused = frozenset(sentence.text for number, sentence in enumerate(cited, start=1) if number in numbers)
