@@ -186,7 +186,7 @@ class DriftSettings(Section):
     graph: float = Field(
         default=0.05, ge=0, le=1, description="the most of it for entities, for relationships, for claims, for reports"
     )
-    reduce_tokens: int = Field(default=6000, ge=256, description="tokens of what the final answer is made of")
+    reduce_tokens: int = Field(default=4000, ge=256, description="tokens of what the final answer is made of")
     max_calls: int = Field(default=15, ge=1, description="calls for one question, whatever else there is to ask")
     max_tokens: int = Field(default=60000, ge=1000, description="prompt tokens for one question")
     gain: float = Field(default=0.05, ge=0, description="new supported claims per 1,000 tokens that a round must bring")

@@ -109,7 +109,9 @@ class _Run:
         settings = self.inquiry.settings.drift
         if self.stopped:
             return []
-        if self.gain is not None and self.gain < settings.gain:
+        # A search that has found nothing yet has nothing to lose by going on.
+        found = any(node.found.statements for node in self.root.walk())
+        if found and self.gain is not None and self.gain < settings.gain:
             self.stopped = f"gain: the last round brought {self.gain:.2f} new claims per 1,000 tokens"
             return []
         most = min(settings.follow_ups, self._affordable())
