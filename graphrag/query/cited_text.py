@@ -33,7 +33,7 @@ _LIST = rf"[{_LETTERS}\d\s,;&+–and-]*"
 # A bracket with a handle anywhere in it, however long where it is a list of them, or a reference as
 # other programs' reports have them; with the white space before, which goes where they go.
 _BRACKET = (
-    rf"[\[【](?:{_SOME}{_HANDLES.pattern}(?:{_SOME}|{_LIST})|{_LIST}{_HANDLES.pattern}{_LIST}"
+    rf"[\[【](?:{_SOME}{_HANDLES.pattern}{_SOME}|(?={_LIST}?{_HANDLES.pattern}){_LIST}+"
     r"|\s*Data:[^\[\]【】]*|\s*NONE\s*)[\]】]"
 )
 _CITATION = re.compile(rf"\s{{0,8}}{_BRACKET}(?:\s{{0,8}}[,;&]?\s{{0,8}}{_BRACKET})*", re.IGNORECASE)

@@ -279,7 +279,8 @@ def test_a_round_that_brings_nothing_new_is_the_last(tools: Tools):
 
     def change(request: Request) -> str | None:
         if "follow_ups" in request.messages[0].content:
-            return up(*((f"What about matter {next(names)} of kind {n}?", 90) for n in range(3)))
+            known = "Brightwell Mill stands on the river Aune." if request.stage == "primer" else ""
+            return up(*((f"What about matter {next(names)} of kind {n}?", 90) for n in range(3)), answer=known)
         return None
 
     model = reader.model(change)
