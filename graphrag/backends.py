@@ -6,6 +6,7 @@ Each is imported when it is chosen, so that nothing is loaded that a run does no
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from graphrag.errors import SettingsError, UnavailableError
@@ -28,8 +29,15 @@ class Backends:
     settings: Settings
 
     def memo(self) -> Memo:
-        """What models said before."""
-        return Memo(self.root / self.settings.storage.memo)
+        """What models said before. Raises SettingsError or MissingDependencyError if it cannot be had."""
+        storage = self.settings.storage
+        if not storage.shared_memo:
+            return Memo(self.root / storage.memo)
+        from graphrag.models.shared_memo import SharedMemo
+        from graphrag.storage.places import place
+
+        file = f"memo-{sha256(storage.shared_memo.encode()).hexdigest()[:16]}.sqlite"
+        return SharedMemo(self.root / "cache" / file, place(storage.shared_memo, self.root))
 
     def chat_model(self, remembered: bool = False) -> ChatModel:
         """The configured chat model; if `remembered`, what its server was found to do some days ago is

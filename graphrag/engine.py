@@ -1,9 +1,10 @@
 """The composition root: the only module that picks concrete backends, and the Python API."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -18,10 +19,11 @@ from graphrag.models.budget import Budget
 from graphrag.models.cached import CachedEmbedder
 from graphrag.models.service import ModelService
 from graphrag.progress import Progress, silent
-from graphrag.records import Estimate, IndexSummary, StageUsage
+from graphrag.records import Document, Estimate, IndexSummary, StageUsage
 from graphrag.settings import Settings
-from graphrag.storage.base import Build, Reader, Store
+from graphrag.storage.base import Build, Reader, Store, Version
 from graphrag.storage.lance import LanceStore
+from graphrag.storage.places import place
 from graphrag.streams import alternate
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from graphrag.indexer.editing import Edits
+    from graphrag.indexer.integrity import Checked
     from graphrag.indexer.profiling import Options
     from graphrag.indexer.prompt_tuning import Tuned
     from graphrag.indexer.standard import Standard
@@ -40,6 +44,19 @@ if TYPE_CHECKING:
 IndexMethod = Literal["auto", "standard", "fast"]
 QueryMethod = Literal["auto", "local", "global", "drift", "basic"]
 RetrievalMethod = Literal["local", "basic"]
+
+
+NO_LIMIT = Budget()
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """How an index is built."""
+
+    progress: Progress
+    resolve: bool = True
+    budget: Budget = NO_LIMIT
+    purge: bool = False
 
 
 class GraphRAG:
@@ -75,7 +92,9 @@ class GraphRAG:
         self._given_embedder = embedder
         self._embedder: Embedder = CachedEmbedder(embedder) if embedder else self._backends.embedder()
         self._reranker = reranker
-        self._store: Store = LanceStore(self.root / self.settings.storage.uri)
+        self._store: Store = LanceStore(
+            place(self.settings.storage.uri, self.root), timedelta(days=self.settings.storage.retention)
+        )
         self._opened: tuple[Build, QueryEngine] | None = None
         self._service: ModelService | None = None
         """What questions are put to, once one was."""
@@ -98,27 +117,21 @@ class GraphRAG:
         resolve: bool = True,
         max_tokens: int | None = None,
         max_cost: float | None = None,
+        purge: bool = False,
     ) -> IndexSummary:
-        """Make the index match the input folder; does nothing if it does already.
+        """Make the index match the input folder, at the cost of what changed; nothing if it does already.
 
         `standard` asks the language model, for at most `max_tokens` or `max_cost`; `fast` needs
         none; `auto` is `standard` where one is configured. Without `resolve` different names
-        stay different entities.
+        stay different entities. With `purge` nothing is kept that the index does not need: no
+        version before it, and no reply of a model that it was not made of.
 
         Raises InputError, IndexingError (BudgetExceededError among them), ModelError,
         StorageError, PromptError or UnavailableError; the index published before stays as it is
         then, and what was paid for is kept for the next run.
         """
-        from graphrag.indexer.fast import Fast
-        from graphrag.indexer.pipeline import Pipeline
-
-        pipeline = Pipeline(self.settings, self._embedder, self._store, progress)
-        folder = self.root / self.settings.input.dir
-        if self._index_method(method) == "fast":
-            return pipeline.run(folder, Fast(self.settings, progress))
-        with self._backends.chat_service(self._chat, Budget(max_tokens, max_cost)) as service:
-            summary = pipeline.run(folder, self._standard(service, progress, resolve, self._embedder))
-            return replace(summary, usage=_used(service))
+        building = Building(progress, resolve, Budget(max_tokens, max_cost), purge)
+        return self._build(self._index_method(method), building)
 
     async def aindex(
         self,
@@ -128,11 +141,85 @@ class GraphRAG:
         resolve: bool = True,
         max_tokens: int | None = None,
         max_cost: float | None = None,
+        purge: bool = False,
     ) -> IndexSummary:
         """`index`, without blocking the event loop."""
-        return await asyncio.to_thread(
-            self.index, method, progress=progress, resolve=resolve, max_tokens=max_tokens, max_cost=max_cost
-        )
+        building = Building(progress, resolve, Budget(max_tokens, max_cost), purge)
+        return await asyncio.to_thread(self._build, self._index_method(method), building)
+
+    def add(
+        self,
+        *documents: "str | Path",
+        metadata: Mapping[str, object] | None = None,
+        title: str = "",
+        progress: Progress = silent,
+    ) -> IndexSummary:
+        """Add documents that are not in the input folder: texts (`str`), or files (`Path`) wherever they are.
+
+        They are kept in the index. All get the `metadata`, texts the `title`. What changed in the input
+        folder is indexed with them, by the method of the index. Raises InputError, and as `index` does.
+        """
+        from graphrag.indexer import loading
+        from graphrag.indexer.editing import Edits
+
+        added: list[Document] = []
+        for document in documents:
+            if isinstance(document, str):
+                added.append(loading.from_text(document, title, metadata))
+            else:
+                read = loading.read_file(document, self.settings.input)
+                added += [loading.with_metadata(each, metadata or {}) for each in read]
+        return self._build(self._method_of_index(), Building(progress), Edits(add=tuple(added)))
+
+    def remove(self, *documents: str, purge: bool = False, progress: Progress = silent) -> IndexSummary:
+        """Take documents out of the index, and all that only they supported; what they contributed to is made
+        anew from what is remembered.
+
+        A document is named by its path in the input folder, its id or its title. Its file stays where it
+        is, and is left out from now on as long as its text is the same. `purge` as in `index`. What changed
+        in the input folder is indexed as well. Raises InputError for a document that is not there, and as
+        `index` does.
+        """
+        from graphrag.indexer.editing import Edits
+
+        return self._build(self._method_of_index(), Building(progress, purge=purge), Edits(remove=documents))
+
+    def versions(self) -> list[Version]:
+        """The builds that can be gone back to, oldest first; the published one is the last. May be empty."""
+        return self._store.versions()
+
+    def rollback(self, number: int) -> Version:
+        """Publish a build of before again, at once. The next `index` makes the index match the input again.
+
+        Raises StorageError where it is not kept any longer (`storage.retention`).
+        """
+        with self._store.lock():
+            return self._store.rollback(number)
+
+    def clean(self) -> None:
+        """Remove all versions but the published one; who reads one of them fails from then on."""
+        with self._store.lock():
+            self._store.clean(everything=True)
+
+    def check(self, repair: bool = False) -> "Checked":
+        """Whether the index is whole: every reference, count and vector.
+
+        With `repair`, what follows from the rest is recomputed and published, if any of it is wrong; faults
+        that are left take a new build. Raises StorageError, or BuildInProgressError where a repair is due.
+        """
+        from graphrag.indexer import integrity
+
+        checked = integrity.check(self._reader())
+        if not (repair and any(fault.repairable for fault in checked.faults)):
+            return checked
+        with self._store.lock():
+            reader = self._store.open()
+            found = integrity.check(reader).faults
+            # Another time, so that whoever has the build open sees that it is another one.
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            self._store.publish(integrity.mended(reader), replace(reader.build, created=now))
+        repaired = tuple(fault for fault in found if fault.repairable)
+        return replace(integrity.check(self._reader()), repaired=repaired)
 
     def estimate(self, method: IndexMethod = "auto", *, progress: Progress = silent, resolve: bool = True) -> Estimate:
         """What `index` would ask of the language model and cost, by stage; asks it nothing.
@@ -352,6 +439,35 @@ class GraphRAG:
     @property
     def _backends(self) -> Backends:
         return Backends(self.root, self.settings)
+
+    def _build(
+        self, method: Literal["standard", "fast"], building: "Building", edits: "Edits | None" = None
+    ) -> IndexSummary:
+        from graphrag.indexer.editing import Edits
+        from graphrag.indexer.pipeline import Pipeline
+
+        pipeline = Pipeline(self.settings, self._embedder, self._store, building.progress)
+        folder, edits, purge = self.root / self.settings.input.dir, edits or Edits(), building.purge
+        if method == "fast":
+            from graphrag.indexer.fast import Fast
+
+            summary = pipeline.run(folder, Fast(self.settings, building.progress), edits, purge=purge)
+            if purge:
+                with closing(self._backends.memo()) as memo:
+                    memo.forget_unused()
+            return summary
+        with self._backends.chat_service(self._chat, building.budget) as service:
+            standard = self._standard(service, building.progress, building.resolve, self._embedder)
+            summary = pipeline.run(folder, standard, edits, purge=purge)
+            if purge:
+                service.forget_unused()
+            return replace(summary, usage=_used(service))
+
+    def _method_of_index(self) -> Literal["standard", "fast"]:
+        build = self._store.current()
+        if build and build.method in ("standard", "fast"):
+            return "standard" if build.method == "standard" else "fast"
+        return self._index_method("auto")
 
     def _index_method(self, method: IndexMethod) -> Literal["standard", "fast"]:
         if method == "auto":

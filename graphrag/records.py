@@ -58,6 +58,8 @@ class TextUnit:
     relationship_ids: tuple[str, ...] = ()
     covariate_ids: tuple[str, ...] = ()
     human_readable_id: int = 0
+    page: int | None = None
+    """The page of its document on which it begins, from 1; None if the document has no pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,17 @@ class StageUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened to the documents since the build before, by their places in the input."""
+
+    added: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    renamed: tuple[str, ...] = ()
+    """`old -> new`."""
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class IndexSummary:
     """What a run of the indexer did."""
 
@@ -284,6 +297,8 @@ class IndexSummary:
     failures: tuple[Failure, ...] = ()
     notices: tuple[str, ...] = ()
     usage: tuple[StageUsage, ...] = ()
+    changes: Changes | None = None
+    """None of a first build, and where nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from graphrag.errors import SettingsError
@@ -84,6 +84,15 @@ class InputSettings(Section):
     id_column: str = "id"
     title_column: str = "title"
     text_column: str = "text"
+    dedupe: Literal["off", "report", "skip"] = Field(default="off", description="what to do about near-duplicates")
+    duplicate_similarity: float = Field(
+        default=0.9, ge=0.5, le=1, description="share of all runs of five words that near-duplicates have in common"
+    )
+
+    @field_validator("dedupe", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, value: object) -> object:
+        return "off" if value is False else value  # YAML reads a bare `off` as false.
 
 
 class ChunkingSettings(Section):
@@ -124,6 +133,7 @@ class CommunitySettings(Section):
     max_size: int = Field(default=20, ge=2, description="a larger community is split further where Leiden can")
     seed: int = 0xDEADBEEF
     resolution: float = Field(default=1.0, gt=0)
+    warm_start: bool = Field(default=True, description="begin at the communities of the index before, and touch few")
 
 
 class ReportSettings(Section):
@@ -140,10 +150,24 @@ class PromptSettings(Section):
 
 
 class StorageSettings(Section):
-    """Where the index is, relative to the root folder."""
+    """Where the index is: a path relative to the root folder, or an address such as s3://bucket/path."""
 
     uri: str = "output"
-    memo: str = Field(default="cache/memo.sqlite", description="every paid reply of a model, for good")
+    memo: str = Field(
+        default="cache/memo.sqlite",
+        description="every paid reply of a model, for good; beside an index in object storage, if it is not set",
+    )
+
+    retention: float = Field(
+        default=1.0, ge=0, description="days that a version which was replaced can be read and gone back to"
+    )
+
+    @property
+    def shared_memo(self) -> str:
+        """The address of a memo in object storage; empty: it is a file."""
+        if "://" in self.memo:
+            return self.memo
+        return self.uri if "://" in self.uri and "memo" not in self.model_fields_set else ""
 
 
 class LocalSettings(Section):

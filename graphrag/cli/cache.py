@@ -28,17 +28,14 @@ def cache() -> None:
 @common
 def stats(options: Common) -> None:
     """Show what is kept, by model and by stage."""
-    from graphrag.settings import load
-
-    path = options.root / load(options.root).storage.memo
-    with _opened(path) as memo:
+    with _opened(options.root) as (memo, where):
         found = memo.stats()
     if options.as_json:
         replies = [
             {"model": o.model, "parameters": json.loads(o.parameters), "replies": n} for o, n in found.replies.items()
         ]
         sizes = {"tokens": asdict(found.tokens), "vectors": dict(found.vectors), "bytes": found.bytes}
-        output.print_json({"memo": str(path), "models": replies, "stages": dict(found.stages)} | sizes)
+        output.print_json({"memo": where, "models": replies, "stages": dict(found.stages)} | sizes)
         return
     rows: dict[str, object] = {
         f"replies of {origin.model} {origin.parameters}": n for origin, n in found.replies.items()
@@ -46,7 +43,7 @@ def stats(options: Common) -> None:
     rows |= {f"replies for {stage}": number for stage, number in found.stages.items()}
     rows |= {"prompt tokens": found.tokens.prompt, "completion tokens": found.tokens.completion}
     rows |= {f"vectors of {model}": number for model, number in found.vectors.items()}
-    output.print_table(str(path), rows | {"bytes": found.bytes})
+    output.print_table(where, rows | {"bytes": found.bytes})
 
 
 @cache.command(short_help="Forget what was not used for long.")
@@ -55,9 +52,8 @@ def stats(options: Common) -> None:
 def prune(options: Common, older_than: float) -> None:
     """Forget the replies and vectors that no run has used for some days."""
     from graphrag.models.memo import DAY
-    from graphrag.settings import load
 
-    with _opened(options.root / load(options.root).storage.memo) as memo:
+    with _opened(options.root) as (memo, _):
         gone = memo.prune(older_than * DAY)
     if options.as_json:
         output.print_json({"forgotten": gone})
@@ -74,10 +70,9 @@ def export(options: Common, model: str | None, file: Path) -> None:
     from graphrag.settings import load
     from graphrag.storage.files import replacing
 
-    settings = load(options.root)
-    with _opened(options.root / settings.storage.memo) as memo:
+    with _opened(options.root) as (memo, _):
         replies = memo.stats().replies
-        origin = _chosen(replies, model or settings.llm.model)
+        origin = _chosen(replies, model or load(options.root).llm.model)
         with replacing(file) as temporary, temporary.open("w", encoding="ascii", newline="\n") as stream:
             stream.writelines(_recording(memo, origin))
     if options.as_json:
@@ -87,13 +82,17 @@ def export(options: Common, model: str | None, file: Path) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> "Generator[Memo]":
-    from graphrag.models.memo import Memo
+def _opened(root: Path) -> "Generator[tuple[Memo, str]]":
+    """The memo, and where it is."""
+    from graphrag.backends import Backends
+    from graphrag.settings import load
 
-    if not path.exists():
+    settings = load(root)
+    path = root / settings.storage.memo
+    if not settings.storage.shared_memo and not path.exists():
         raise StorageError(f"there is no memo at {path}: graphrag index writes one when it asks a model")
-    with closing(Memo(path)) as memo:
-        yield memo
+    with closing(Backends(root, settings).memo()) as memo:
+        yield memo, settings.storage.shared_memo or str(path)
 
 
 def _chosen(origins: "Mapping[Origin, int]", model: str) -> "Origin":

@@ -11,13 +11,15 @@ from graphrag.cli.options import Common, common
 
 if TYPE_CHECKING:
     from graphrag.engine import IndexMethod
-    from graphrag.records import Estimate, IndexSummary, StageEstimate, StageUsage
+    from graphrag.records import Changes, Estimate, IndexSummary, StageEstimate, StageUsage
 
 NO_MODEL = (
     "No language model is configured (llm.provider: none), so the method is fast, which needs none. One is configured "
     "by llm.provider, llm.model and llm.base_url in settings.yaml; `graphrag doctor` checks it."
 )
 
+SHOWN = 5
+"""Documents that are named, of each kind."""
 NO_PRICES = "No cost: llm.prompt_price and llm.completion_price are not set."
 
 
@@ -35,6 +37,7 @@ NO_PRICES = "No cost: llm.prompt_price and llm.completion_price are not set."
 @click.option("--resolve/--no-resolve", default=True, help="Merge different names of the same entity (standard).")
 @click.option("--max-tokens", type=click.IntRange(min=0), help="Stop before the model has used more, to go on later.")
 @click.option("--max-cost", type=click.FloatRange(min=0), help="The same in money, by the prices in settings.yaml.")
+@click.option("--purge", is_flag=True, help="Keep nothing that the index does not need: old versions, unused replies.")
 @click.option("--skip-validation", is_flag=True, hidden=True, expose_value=False)
 def index(
     options: Common,
@@ -43,11 +46,13 @@ def index(
     resolve: bool,
     max_tokens: int | None,
     max_cost: float | None,
+    purge: bool,
 ) -> None:
     """Read the input folder, build the knowledge graph, and publish the index.
 
-    Does nothing if the index already matches the input and the settings. Stopped half-way, it goes
-    on where it was: no reply of the model is paid for twice.
+    Does the least work: what did not change is neither read by the model nor embedded again, and
+    nothing at all happens if the index already matches the input and the settings. Stopped half-way,
+    it goes on where it was: no reply of the model is paid for twice.
     """
     from graphrag.engine import GraphRAG
 
@@ -60,7 +65,35 @@ def index(
         forecast(estimate, options.as_json)
         return
     with output.progress(options.verbose) as progress:
-        summary = rag.index(method, progress=progress, resolve=resolve, max_tokens=max_tokens, max_cost=max_cost)
+        summary = rag.index(
+            method, progress=progress, resolve=resolve, max_tokens=max_tokens, max_cost=max_cost, purge=purge
+        )
+    report(summary, options.as_json)
+
+
+update = click.Command(
+    "update",
+    callback=index.callback,
+    params=index.params,
+    help=f"The same as `index`.\n\n{index.help}",
+    short_help="The same as index.",
+)
+
+
+@click.command(short_help="Take documents out of the index.")
+@common
+@click.argument("documents", nargs=-1, required=True)
+@click.option("--purge", is_flag=True, help="Leave nothing of them in old versions and remembered replies either.")
+def remove(options: Common, documents: tuple[str, ...], purge: bool) -> None:
+    """Take documents out of the index, and all that only they supported.
+
+    DOCUMENT is a path in the input folder, an id or a title. Its file stays where it is; it is left out
+    from now on, as long as its text is the same. Other changes of the input folder are indexed as well.
+    """
+    from graphrag.engine import GraphRAG
+
+    with output.progress(options.verbose) as progress:
+        summary = GraphRAG(options.root).remove(*documents, purge=purge, progress=progress)
     report(summary, options.as_json)
 
 
@@ -73,9 +106,18 @@ def report(summary: "IndexSummary", as_json: bool) -> None:
     elif not summary.changed:
         click.echo(f"Nothing changed: the index matches its input ({summary.seconds:.2f} s).")
     else:
+        _changes(summary.changes)
         output.print_table("Index", _rows(summary))
         if summary.usage:
             _usage(summary)
+
+
+def _changes(changes: "Changes | None") -> None:
+    """What happened to the documents, the first few of each kind by name."""
+    for kind, places in asdict(changes).items() if changes else ():
+        if places:
+            more = f" and {len(places) - SHOWN:,} more" if len(places) > SHOWN else ""
+            click.echo(f"{kind.capitalize()}: {', '.join(places[:SHOWN])}{more}")
 
 
 def forecast(estimate: "Estimate", as_json: bool) -> None:

@@ -13,15 +13,17 @@ import click
 from graphrag import __version__
 from graphrag.cli.cache import cache
 from graphrag.cli.chat import chat
+from graphrag.cli.check import check
 from graphrag.cli.doctor import doctor
 from graphrag.cli.export import export
 from graphrag.cli.import_ import import_
-from graphrag.cli.index import index
+from graphrag.cli.index import index, remove, update
 from graphrag.cli.init import init
 from graphrag.cli.output import INTERRUPTED, explain, note
 from graphrag.cli.prompt_tune import prompt_tune
 from graphrag.cli.query import query
 from graphrag.cli.retrieve import retrieve
+from graphrag.cli.versions import rollback, versions
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -30,7 +32,11 @@ def cli() -> None:
     """Ask a pile of documents the questions that no single passage answers."""
 
 
-for command in (init, index, query, chat, retrieve, export, import_, cache, doctor, prompt_tune):
+COMMANDS = (
+    *(init, index, update, remove, query, chat, retrieve, versions, rollback, check),
+    *(export, import_, cache, doctor, prompt_tune),
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

@@ -20,6 +20,8 @@ from graphrag.records import Document, TextUnit, content_id
 from graphrag.settings import ChunkingSettings
 
 _WORD_START = re.compile(r"(?<=\s)(?=\S)")
+_VISIBLE = re.compile(r"\S|\Z")
+_PAGE_BREAK = re.compile("\f")
 _BLOCK = 10_000
 
 
@@ -49,7 +51,7 @@ def split_all(documents: Iterable[Document], settings: ChunkingSettings) -> list
     the input has no say in it.
     """
     units = [unit for document in documents for unit in split(document, settings)]
-    ids: dict[tuple[str, int], str] = {}
+    ids: dict[tuple[str, int, int], str] = {}
     seen = Counter[str]()
     for unit in sorted(units, key=_place):
         ids[_place(unit)] = content_id(unit.id, str(seen[unit.id])) if seen[unit.id] else unit.id
@@ -67,6 +69,8 @@ def split(document: Document, settings: ChunkingSettings) -> list[TextUnit]:
     A unit's id is that of its text and the title that the input gave the document: it survives
     edits elsewhere in the document and renaming of its file. Within one document it may not be
     unique; `split_all` sees to that.
+
+    Form feeds break the text into pages; a text without them has none.
     """
     text = document.text
     if not text or text.isspace():
@@ -81,12 +85,14 @@ def split(document: Document, settings: ChunkingSettings) -> list[TextUnit]:
     return _text_units(document, groups, found)
 
 
-def _place(unit: TextUnit) -> tuple[str, int]:
-    return unit.document_id, unit.start
+def _place(unit: TextUnit) -> tuple[str, int, int]:
+    # Where text units overlap, two may begin at the same character.
+    return unit.document_id, unit.start, unit.end
 
 
 def _text_units(document: Document, groups: Iterable[_Group], found: Sequence[Heading]) -> list[TextUnit]:
     starts, paths = [heading.start for heading in found], _paths(found)
+    breaks = [found.start() for found in _PAGE_BREAK.finditer(document.text)]
     title = document.title if document.titled else ""
     units: list[TextUnit] = []
     for number, group in enumerate(groups):
@@ -100,10 +106,17 @@ def _text_units(document: Document, groups: Iterable[_Group], found: Sequence[He
             start=start,
             end=end,
             headings=paths[bisect_right(starts, start)],
+            page=bisect_right(breaks, _first_character(document.text, start)) + 1 if breaks else None,
             human_readable_id=number,
         )
         units.append(unit)
     return units
+
+
+def _first_character(text: str, start: int) -> int:
+    """Where the first character that can be seen is: page breaks are white space, on either side of it."""
+    visible = _VISIBLE.search(text, start)
+    return visible.start() if visible else start
 
 
 def _paths(found: Iterable[Heading]) -> list[tuple[str, ...]]:

@@ -2,20 +2,25 @@
 inside every community that is too large, level by level.
 
 Every entity is in a community, whatever component it belongs to. An entity without any
-relationship joins the company it keeps in its text units.
+relationship joins the company it keeps in its text units. Given the communities of before, those that
+nothing happened to stay as they were (`following`), under their numbers (`numbering`).
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from graphrag.indexer.following import follow, modularity
 from graphrag.indexer.graph import Graph
+from graphrag.indexer.numbering import number_all, with_periods
 from graphrag.language import fold
 from graphrag.records import Community, content_id
 from graphrag.settings import CommunitySettings
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
 ITERATIONS = 2
@@ -29,6 +34,9 @@ LARGEST_PART = 2 / 3
 """A split that only sheds a few members off a community is none: level after level would report on
 nearly the same entities."""
 
+WORSE = 0.01
+"""What is followed may be so much worse in modularity than a cold start, which is taken otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Cluster:
@@ -39,22 +47,44 @@ class _Cluster:
     """Position of the parent among the clusters, -1 at level 0."""
 
 
-def detect(graph: Graph, settings: CommunitySettings, period: str = "") -> list[Community]:
-    """The communities of a graph, coarsest level first, numbered from 0 in that order.
+def detect(
+    graph: Graph, settings: CommunitySettings, period: str = "", before: Sequence[Community] = ()
+) -> list[Community]:
+    """The communities of a graph by level, coarsest first, then by number.
 
     A community larger than `settings.max_size` has children one level down, unless Leiden finds
-    nothing to split (stars and cliques) or only sheds a few: then it stays as it is. Depends on the graph and the
-    settings only. `period` is written into every community.
+    nothing to split (stars and cliques) or only sheds a few: then it stays as it is. They are numbered
+    from 0, parents before children, larger ones before smaller. Depends on the graph and the settings only.
+
+    With `settings.warm_start`, the communities of the index `before`, if there was one, are followed:
+    those that have most of their members still have their numbers, new ones have numbers that none
+    had, in no order. `period` is written into every community of which anything changed.
     """
-    clusters = list(_split(_adjacency(graph), settings))
+    known = before if settings.warm_start else ()
+    clusters = list(_split(_adjacency(graph), settings, _earlier(graph, known)))
+    ids = [tuple(graph.entities[member].id for member in cluster.members) for cluster in clusters]
+    numbers = number_all([(cluster.level, members) for cluster, members in zip(clusters, ids, strict=True)], known)
     children: defaultdict[int, list[int]] = defaultdict(list)
-    for number, cluster in enumerate(clusters):
-        children[cluster.parent].append(number)
+    for cluster, own in zip(clusters, numbers, strict=True):
+        children[cluster.parent].append(own)
     inside = _relationships_inside(graph, clusters)
-    return [
-        _community(graph, cluster, number, tuple(children[number]), inside[number], period)
-        for number, cluster in enumerate(clusters)
+    placed = (replace(each, parent=numbers[each.parent] if each.level else -1) for each in clusters)
+    found = [
+        _community(graph, cluster, numbers[place], tuple(children[place]), inside[place], period)
+        for place, cluster in enumerate(placed)
     ]
+    return sorted(with_periods(found, known), key=lambda community: (community.level, community.community))
+
+
+def _earlier(graph: Graph, before: Sequence[Community]) -> list[list[int]]:
+    """For each level of before, the community that held each entity of the graph there; -1 for none."""
+    position = {entity.id: index for index, entity in enumerate(graph.entities)}
+    levels = [[-1] * len(position) for _ in range(1 + max((community.level for community in before), default=-1))]
+    for place, community in enumerate(sorted(before, key=lambda community: community.community)):
+        for id_ in community.entity_ids:
+            if id_ in position:
+                levels[community.level][position[id_]] = place
+    return levels
 
 
 def _adjacency(graph: Graph) -> "csr_array":
@@ -95,46 +125,69 @@ def _loners(graph: Graph) -> Iterator[tuple[int, int]]:
                 yield index, chosen
 
 
-def _split(matrix: "csr_array", settings: CommunitySettings) -> Iterator[_Cluster]:
+def _split(matrix: "csr_array", settings: CommunitySettings, earlier: Sequence[Sequence[int]]) -> Iterator[_Cluster]:
     """All clusters breadth first, so that a parent comes before its children."""
-    size = matrix.shape[0]
-    level = [_Cluster(members, 0, -1) for members in _leiden(matrix, tuple(range(size)), settings)]
+    everything = tuple(range(matrix.shape[0]))
+    level = [_Cluster(members, 0, -1) for members in _partition(matrix, everything, settings, earlier[:1])]
     number = 0
     while level:
         yield from level
         below: list[_Cluster] = []
         for cluster in level:
             if len(cluster.members) > settings.max_size:
-                parts = _leiden(matrix, cluster.members, settings)
+                deeper = cluster.level + 1
+                parts = _partition(matrix, cluster.members, settings, earlier[deeper : deeper + 1])
                 if len(parts) > 1 and len(parts[0]) <= LARGEST_PART * len(cluster.members):
-                    below += [_Cluster(members, cluster.level + 1, number) for members in parts]
+                    below += [_Cluster(members, deeper, number) for members in parts]
             number += 1
         level = below
 
 
-def _leiden(matrix: "csr_array", members: tuple[int, ...], settings: CommunitySettings) -> list[tuple[int, ...]]:
-    """The partition of some members by the edges among them: largest part first."""
-    import numpy as np
-    from graspologic_native import leiden_csr
+def _partition(
+    matrix: "csr_array", members: tuple[int, ...], settings: CommunitySettings, earlier: Sequence[Sequence[int]]
+) -> list[tuple[int, ...]]:
+    """The partition of some members by the edges among them: largest part first.
 
+    `earlier` is their level before, if there was one; that is followed if it held half of them.
+    """
     part = matrix[list(members)][:, list(members)].tocsr() if len(members) < matrix.shape[0] else matrix
     if not part.nnz:
         return [(member,) for member in members]
     part.sort_indices()
+    labels = _leiden(part, settings)
+    start = [level[member] for level in earlier for member in members]
+    if 2 * sum(label >= 0 for label in start) >= len(members):
+        labels = _better(part, follow(part, start, settings.resolution), labels, settings.resolution)
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for member, label in zip(members, labels.tolist(), strict=True):
+        groups[label].append(member)
+    return sorted((tuple(group) for group in groups.values()), key=lambda group: (-len(group), group))
+
+
+def _better(
+    matrix: "csr_array", followed: "NDArray[np.int64]", cold: "NDArray[np.int64]", resolution: float
+) -> "NDArray[np.int64]":
+    """What was followed, unless it is much worse."""
+    reached = modularity(matrix, cold, resolution)
+    return followed if modularity(matrix, followed, resolution) >= reached - WORSE * abs(reached) else cold
+
+
+def _leiden(matrix: "csr_array", settings: CommunitySettings) -> "NDArray[np.int64]":
+    """A community for each row of symmetric, sorted weights."""
+    import numpy as np
+    from graspologic_native import leiden_csr
+
     _, labels = leiden_csr(
-        part.indptr.astype(np.int64),
-        part.indices.astype(np.int32),
-        part.data.astype(np.float64),
-        len(members),
+        matrix.indptr.astype(np.int64),
+        matrix.indices.astype(np.int32),
+        matrix.data.astype(np.float64),
+        matrix.shape[0],
         resolution=settings.resolution,
         iterations=ITERATIONS,
         seed=settings.seed,
         trials=TRIALS,
     )
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for index, member in enumerate(members):
-        groups[labels[index]].append(member)
-    return sorted((tuple(group) for group in groups.values()), key=lambda group: (-len(group), group))
+    return np.array([labels[row] for row in range(matrix.shape[0])], dtype=np.int64)
 
 
 def _relationships_inside(graph: Graph, clusters: Sequence[_Cluster]) -> list[list[int]]:

@@ -27,7 +27,7 @@ DESCRIPTION_CHARACTERS = 200
 def of_facts(facts: Sequence[Fact], entities: Sequence[Entity], embedder: Embedder, progress: Progress) -> Searchable:
     """The facts as searches see them."""
     texts = list(_fact_texts(facts, entities))
-    return Searchable(texts, _embed(texts, embedder, progress, "Embedding facts"))
+    return Searchable(texts, _embed(texts, embedder, progress, "Embedding facts"), texts)
 
 
 def of_rest(index: Index, embedder: Embedder, progress: Progress) -> dict[str, Searchable]:
@@ -36,14 +36,16 @@ def of_rest(index: Index, embedder: Embedder, progress: Progress) -> dict[str, S
     entities = [f"{e.title}: {e.description[:DESCRIPTION_CHARACTERS]}" for e in index.entities]
     reports = [f"{report.title}. {report.summary}" for report in index.community_reports]
     return {
-        "text_units": Searchable(units, _embed(units, embedder, progress, "Embedding text units")),
+        "text_units": Searchable(units, _embed(units, embedder, progress, "Embedding text units"), units),
         "entities": Searchable(
             [f"{entity.title} {entity.description}" for entity in index.entities],
             _embed(entities, embedder, progress, "Embedding entities"),
+            entities,
         ),
         "community_reports": Searchable(
             [report.full_content for report in index.community_reports],
             _embed(reports, embedder, progress, "Embedding reports"),
+            reports,
         ),
     }
 

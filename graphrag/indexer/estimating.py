@@ -12,6 +12,7 @@ from pathlib import Path
 
 from graphrag.indexer import clustering, extraction, graph, reporting, resolution, summarizing
 from graphrag.indexer.pipeline import Pipeline
+from graphrag.indexer.previous import look_back
 from graphrag.indexer.standard import Standard
 from graphrag.messages import TokenUsage
 from graphrag.models.budget import Prices
@@ -56,13 +57,15 @@ class Estimating:
 
         Raises InputError, IndexingError or StorageError.
         """
-        loaded, text_units = self.pipeline.read(folder)
+        previous = look_back(self.pipeline.store, self.pipeline.embedder, self.method.name)
+        loaded, text_units = self.pipeline.read(folder, previous, self.pipeline.kept(previous))
         drawn = self.method.draw(loaded.documents, text_units)
         whole = all(call.stage != extraction.STAGE for call in self.dry_run.planned)
         if whole:
-            linked = graph.link(text_units, drawn.graph)
-            communities = clustering.detect(drawn.graph, self.pipeline.settings.communities)
-            self.method.report(communities, drawn.graph, linked, _no_vectors())
+            built = self.pipeline.graph(drawn, previous)
+            settings = self.pipeline.settings.communities
+            communities = clustering.detect(built, settings, before=previous.communities)
+            self.method.report(communities, built, graph.link(text_units, built), _no_vectors())
         stages = tuple(self._stage(stage, text_units, whole) for stage in STAGES)
         return Estimate(stages, sum(stage.cost for stage in stages))
 

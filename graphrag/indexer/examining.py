@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphrag import tokens
-from graphrag.errors import GraphRAGError, ModelError, StorageError
+from graphrag.errors import BuildInProgressError, GraphRAGError, ModelError, StorageError
 from graphrag.indexer.extraction import NO_CLAIMS, OPEN_TYPES
 from graphrag.indexer.extraction_replies import SCHEMA
 from graphrag.messages import Message, Request
@@ -21,6 +21,7 @@ from graphrag.models.memo import Memo
 from graphrag.prompts import Prompts
 from graphrag.settings import Settings
 from graphrag.storage.base import Store
+from graphrag.storage.places import is_remote, place
 
 PASSAGES = (
     "[1] Anna Berg directs the observatory of Ostrava. In 1998 she discovered the comet Halvorsen with Pavel Novak.",
@@ -83,8 +84,11 @@ class Examination:
 
     def _disk(self) -> Iterator[Check]:
         storage = self.settings.storage
-        yield memory(self.root / storage.memo)
-        yield disk(self.root / storage.uri)
+        if storage.shared_memo:
+            yield reachable("memo", storage.shared_memo)
+        else:
+            yield memory(self.root / storage.memo)
+        yield reachable("storage", storage.uri) if is_remote(storage.uri) else disk(self.root / storage.uri)
 
 
 def trials(prompts: Prompts) -> list[Request]:
@@ -137,6 +141,18 @@ def memory(path: Path) -> Check:
     finally:
         memo.close()
     return Check("memo", "ok", f"{sum(found.replies.values()):,} replies, {sum(found.vectors.values()):,} vectors")
+
+
+def reachable(name: str, uri: str) -> Check:
+    """Whether object storage can be written, read and locked."""
+    try:
+        with place(uri, Path()).lock("doctor.lock", "doctor") as hold:
+            hold.write(b"graphrag")
+    except BuildInProgressError:
+        pass
+    except GraphRAGError as error:
+        return Check(name, "failed", str(error), "see docs: keep an index in object storage")
+    return Check(name, "ok", f"{uri} can be written and locked")
 
 
 def disk(folder: Path) -> Check:

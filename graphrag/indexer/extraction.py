@@ -13,9 +13,10 @@ from typing import cast
 
 from graphrag.asking import Asking
 from graphrag.indexer.echoes import Instructions
+from graphrag.indexer.extraction_memory import ExtractionMemory
 from graphrag.indexer.extraction_replies import BROKEN, SCHEMA, Answered, Said, is_broken, parse, parse_further
 from graphrag.indexer.grounding import Grounded, ground, merge
-from graphrag.indexer.windows import Window, group, halves
+from graphrag.indexer.windows import Window, group, halves, passages
 from graphrag.messages import Message, Reply, Request, Unanswered
 from graphrag.models.replies import GraphReply
 from graphrag.records import Document, Extraction, Failure, TextUnit
@@ -51,7 +52,7 @@ class Extracted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _Answer:
     """A usable reply, and the request it answers, so that the conversation can go on."""
 
     request: Request
@@ -68,11 +69,11 @@ class _Missed:
     window: Window
     answer: Unanswered
 
-    def partial(self) -> list[_Read]:
+    def partial(self) -> list[_Answer]:
         """What can be read of an unusable reply, if there is anything."""
         if self.answer.partial is None:
             return []
-        return [_Read(self.request, *cast("Answered", self.answer.partial), self.window)]
+        return [_Answer(self.request, *cast("Answered", self.answer.partial), self.window)]
 
 
 _Parse = Callable[[Reply], Answered]
@@ -87,18 +88,35 @@ def extract(
     stage "extraction". Raises what `ChatService.ask` raises.
     """
     extractor = _Extractor(asking, settings)
-    read, missed = extractor.read_all(group(documents, text_units, settings.window))
+    instructions = extractor.instructions()
+    memory = ExtractionMemory.of(asking, STAGE, instructions, settings)
+    given = passages(documents, text_units)
+    known = memory.recall(given)
+    unread = [unit for unit in text_units if unit.id not in known]
+    windows = group(documents, unread, settings.window)
+    found, failed, notices = _read(windows, unread, extractor, Instructions(instructions))
+    # A window is asked for again as it was, or mending would give another index than going well at once.
+    again = {unit for window in windows if failed.keys() & window.units for unit in window.units}
+    memory.remember(given, {unit: extraction for unit, extraction in found.items() if unit not in again})
+    known |= found
+    failures = _failures(documents, unread, failed)
+    return Extracted(tuple(known[unit.id] for unit in text_units), tuple(failures), tuple(notices))
+
+
+def _read(
+    windows: Sequence[Window], text_units: Sequence[TextUnit], extractor: "_Extractor", instructions: Instructions
+) -> tuple[dict[str, Extraction], dict[str, str], list[str]]:
+    """What the model finds in text units, why it has failed some, both by id, and what is to be said of it."""
+    read, missed = extractor.read_all(windows)
     gleaned, ungleaned = extractor.glean(read)
     read += gleaned
     failed = {missed.window: missed.answer.reason for missed in (*missed, *ungleaned)}
     failed |= {window: BROKEN for window, answer in _last(read).items() if is_broken(answer.reply, answer.found)}
-    instructions = extractor.instructions()
     grounded = [ground(answer.window, answer.found, instructions) for answer in read]
-    return Extracted(
-        merge([found for reply in grounded for found in reply.extractions], [unit.id for unit in text_units]),
-        tuple(_failures(documents, text_units, failed)),
-        tuple(_notices(read, grounded)),
-    )
+    ids = [unit.id for unit in text_units]
+    merged = merge([found for reply in grounded for found in reply.extractions], ids)
+    reasons = {unit: reason for window, reason in failed.items() for unit in window.units}
+    return dict(zip(ids, merged, strict=True)), reasons, list(_notices(read, grounded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +124,9 @@ class _Extractor:
     asking: Asking
     settings: ExtractionSettings
 
-    def read_all(self, windows: Sequence[Window]) -> tuple[list[_Read], list[_Missed]]:
+    def read_all(self, windows: Sequence[Window]) -> tuple[list[_Answer], list[_Missed]]:
         """The windows' replies, and the windows, or parts of them, without one."""
-        read: list[_Read] = []
+        read: list[_Answer] = []
         failed: list[_Missed] = []
         todo = list(windows)
         for split in range(SPLITS + 1):
@@ -125,10 +143,10 @@ class _Extractor:
                     failed.append(each)
         return read, failed
 
-    def glean(self, read: Sequence[_Read]) -> tuple[list[_Read], list[_Missed]]:
+    def glean(self, read: Sequence[_Answer]) -> tuple[list[_Answer], list[_Missed]]:
         """What a further turn of the same conversations adds, where a reply looks sparse or was cut
         off; and the windows that no such turn could be had for."""
-        gleaned: list[_Read] = []
+        gleaned: list[_Answer] = []
         failed: list[_Missed] = []
         said = {answer.window: Said(answer.found) for answer in read}
         last = list(read)
@@ -140,12 +158,12 @@ class _Extractor:
             failed += [each for each in missed if not each.partial()]
         return gleaned, failed
 
-    def instructions(self) -> Instructions:
+    def instructions(self) -> str:
         """All that the model is told beside its passages."""
-        return Instructions("\n".join(message.content for message in self._plan(Window(())).messages))
+        return "\n".join(message.content for message in self._plan(Window(())).messages)
 
-    def _ask(self, plans: Sequence[tuple[Request, Window]], parse: _Parse) -> tuple[list[_Read], list[_Missed]]:
-        read: list[_Read] = []
+    def _ask(self, plans: Sequence[tuple[Request, Window]], parse: _Parse) -> tuple[list[_Answer], list[_Missed]]:
+        read: list[_Answer] = []
         missed: list[_Missed] = []
         if not plans:
             return read, missed
@@ -155,7 +173,7 @@ class _Extractor:
             if isinstance(answer, Unanswered):
                 missed.append(_Missed(request, window, answer))
             else:
-                read.append(_Read(request, *answer, window))
+                read.append(_Answer(request, *answer, window))
         return read, missed
 
     def _plan(self, window: Window) -> Request:
@@ -168,18 +186,18 @@ class _Extractor:
         )
         return Request(STAGE, messages, SCHEMA)
 
-    def _more(self, answer: _Read) -> Request:
+    def _more(self, answer: _Answer) -> Request:
         said = Message("assistant", answer.reply.text)
         return Request(STAGE, (*answer.request.messages, said, *self.asking.prompts.render("extract_more")), SCHEMA)
 
 
-def _strayed(answer: _Read) -> bool:
+def _strayed(answer: _Answer) -> bool:
     """Whether a model ran in a loop before it came to any relationship: of a smaller window it may
     keep hold."""
     return answer.reply.finish == "loop" and not answer.found.relationships
 
 
-def _lacks(answer: _Read) -> bool:
+def _lacks(answer: _Answer) -> bool:
     """Whether a further turn may find more. A model that ran in a loop would only run on."""
     if answer.reply.finish == "loop":
         return False
@@ -188,17 +206,17 @@ def _lacks(answer: _Read) -> bool:
     return sparse or not answer.found.complete
 
 
-def _last(read: Sequence[_Read]) -> dict[Window, _Read]:
+def _last(read: Sequence[_Answer]) -> dict[Window, _Answer]:
     """What each conversation ended in."""
     return {answer.window: answer for answer in read}
 
 
-def _cut(read: Sequence[_Read]) -> int:
+def _cut(read: Sequence[_Answer]) -> int:
     """Conversations that ended in a reply cut by its limit."""
     return sum(not answer.found.complete and answer.reply.finish == "length" for answer in _last(read).values())
 
 
-def _notices(read: Sequence[_Read], grounded: Sequence[Grounded]) -> Iterator[str]:
+def _notices(read: Sequence[_Answer], grounded: Sequence[Grounded]) -> Iterator[str]:
     rejected = sum(answer.found.rejected for answer in read)
     dropped = sum(found.dropped for found in grounded)
     looped = sum(answer.reply.finish == "loop" for answer in read)
@@ -213,11 +231,10 @@ def _notices(read: Sequence[_Read], grounded: Sequence[Grounded]) -> Iterator[st
 
 
 def _failures(
-    documents: Sequence[Document], text_units: Sequence[TextUnit], failed: Mapping[Window, str]
+    documents: Sequence[Document], text_units: Sequence[TextUnit], reasons: Mapping[str, str]
 ) -> Iterator[Failure]:
-    """One Failure a text unit that was missed, in whole or in part; by window, why it was."""
+    """One Failure a text unit that was missed, in whole or in part; by id, why it was."""
     titles = {document.id: document.title for document in documents}
-    reasons = {passage.text_unit_id: reason for window, reason in failed.items() for passage in window.passages}
     for unit in text_units:
         if unit.id in reasons:
             item = f"{titles.get(unit.document_id, unit.document_id)}, text unit {unit.human_readable_id}"

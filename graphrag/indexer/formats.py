@@ -8,13 +8,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from graphrag.errors import InputError, MissingDependencyError
-from graphrag.indexer import headings, tables
+from graphrag.errors import InputError
+from graphrag.indexer import front_matter, headings, office, office_properties, tables
 from graphrag.indexer.tables import BrokenRow, Row
 
 
@@ -138,88 +136,38 @@ def _guessed(data: bytes) -> tuple[str, str]:
 # --- Readers of pages --------------------------------------------------------------------
 
 
-# Longer than any real one, in characters; what opens with a thematic break is not YAML to its end.
-_FRONT_MATTER = 65_536
-
-
 def _page(text: str) -> Iterator[Page]:
     yield Page(text)
 
 
 def _markdown(text: str) -> Iterator[Page]:
-    metadata, body = _front_matter(text)
+    values, body = front_matter.split(text)
+    metadata = _plain(values)
     title = metadata.pop("title", None)
     yield Page(body, str(title or _first_title(body)), metadata)
+
+
+def _plain(values: Mapping[str, object]) -> dict[str, object]:
+    return {clean(str(key)): plain(value) for key, value in values.items()}
 
 
 def _first_title(text: str) -> str:
     return next((heading.title for heading in headings.find(text) if heading.level == 1), "")
 
 
-def _front_matter(text: str) -> tuple[dict[str, object], str]:
-    """The YAML between two `---` lines at the start, and the text after it; no YAML, no change."""
-    import yaml
-
-    end = text.find("\n---\n", 3, _FRONT_MATTER)
-    if not text.startswith("---\n") or end < 0:
-        return {}, text
-    block = text[4 : end + 1]
-    try:
-        values = plain(yaml.safe_load(block)) if _is_harmless(block) else None
-    except (yaml.YAMLError, ValueError):
-        return {}, text
-    if not isinstance(values, dict):
-        return {}, text
-    return cast("dict[str, object]", values), text[end + len("\n---\n") :]
-
-
-def _is_harmless(block: str) -> bool:
-    """A few nested aliases can stand for more values than memory holds; deep nesting takes hours."""
-    import yaml
-
-    depth = 0
-    for event in yaml.parse(block):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > 20 or isinstance(event, yaml.AliasEvent):
-            return False
-    return True
-
-
 def _html(text: str) -> Iterator[Page]:
     from graphrag.indexer.webpages import to_markdown
 
-    markdown, title = to_markdown(text)
-    yield Page(markdown, title)
-
-
-def reads_office() -> bool:
-    """Whether the extra `documents` is installed."""
-    return find_spec("markitdown") is not None
+    page = to_markdown(text)
+    yield Page(page.text, page.title, _plain(page.metadata))
 
 
 def _office(path: Path) -> Iterator[Page]:
-    try:
-        markitdown = import_module("markitdown")
-    except ImportError:
-        raise MissingDependencyError(f"reading {path.suffix} files", "documents") from None
-    # One converter only: with all of them, a broken file is read as plain text.
-    converter = getattr(markitdown.converters, _CONVERTERS[path.suffix.lower()])()
-    reader = markitdown.MarkItDown(enable_builtins=False, enable_plugins=False)
-    reader.register_converter(converter)
-    try:
-        result = reader.convert_local(path)
-    except Exception as error:  # Whatever the parsers behind it raise, it is this file that is at fault.
-        raise InputError(f"cannot be read: {' '.join(str(error).split())[:500]}") from None
-    text = clean(result.markdown)
-    yield Page(text, result.title or _first_title(text))
+    text, title = office.to_markdown(path)
+    text = clean(text)
+    yield Page(text, title or _first_title(text), _plain(office_properties.read(path)))
 
 
-_CONVERTERS = {
-    ".pdf": "PdfConverter",
-    ".docx": "DocxConverter",
-    ".pptx": "PptxConverter",
-    ".xlsx": "XlsxConverter",
-}
 _TEXT_READERS: Mapping[str, Callable[[str], Iterator[Page | Row | BrokenRow]]] = {
     ".txt": _page,
     ".md": _markdown,
@@ -236,6 +184,6 @@ _TEXT_READERS: Mapping[str, Callable[[str], Iterator[Page | Row | BrokenRow]]] =
 }
 _FILE_READERS: Mapping[str, Callable[[Path], Iterator[Page | Row | BrokenRow]]] = {
     ".parquet": tables.parquet,
-    **dict.fromkeys(_CONVERTERS, _office),
+    **dict.fromkeys(office.CONVERTERS, _office),
 }
 SUFFIXES = frozenset({*_TEXT_READERS, *_FILE_READERS})

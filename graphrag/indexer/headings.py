@@ -8,7 +8,7 @@ from dataclasses import dataclass
 # so that a paragraph after a stray mark, however long, is not taken for a heading.
 _HEADING = re.compile(
     r"^(?P<fence>`{3,})[\s\S]*?(?:^(?P=fence)|\Z)"
-    r"|(?:\A\s*(?P<first>#{1,6}|={1,6})|^(?P<marks>#{1,6}|={2,6}))"
+    r"|(?:\A\s*(?P<first>#{1,6}|={1,6})|^\f?(?P<marks>#{1,6}|={2,6}))"
     r"[ \t]+(?P<title>\S[^\n]{0,200})(?:\n\s*|\Z)",
     re.MULTILINE,
 )
@@ -18,7 +18,8 @@ _HEADING = re.compile(
 class Heading:
     """A heading line with the white space after it, ``text[start:end]``; level 1 is outermost.
 
-    Before the first heading of a text, leading white space belongs to it too.
+    Before the first heading of a text, leading white space belongs to it too, and so does a page
+    break (form feed) at the start of its line.
     """
 
     start: int

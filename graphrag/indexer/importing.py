@@ -4,7 +4,8 @@ import time
 from dataclasses import replace
 
 from graphrag.indexer import embedding, graph
-from graphrag.indexer.pipeline import IMPORT, Content, Pipeline, summarize
+from graphrag.indexer.pipeline import Content, Pipeline, summarize
+from graphrag.indexer.previous import IMPORT
 from graphrag.records import Index, IndexSummary, content_id
 
 
@@ -16,6 +17,5 @@ def adopt(index: Index, pipeline: Pipeline) -> IndexSummary:
         facts = embedding.of_facts(index.facts, index.entities, pipeline.embedder, pipeline.progress)
         rest = embedding.of_rest(index, pipeline.embedder, pipeline.progress)
         fingerprint = content_id(IMPORT, *(document.id for document in index.documents))
-        return pipeline.publish(
-            Content(index, {"facts": facts, **rest}), fingerprint, summarize(index, IMPORT), started
-        )
+        build = pipeline.build(fingerprint, summarize(index, IMPORT), started)
+        return pipeline.publish(Content(index, {"facts": facts, **rest}), build)

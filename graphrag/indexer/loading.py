@@ -3,19 +3,25 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from graphrag.errors import InputError, MissingDependencyError
-from graphrag.indexer import formats, tables
+from graphrag.indexer import deduplicating, formats, office, tables
+from graphrag.indexer.editing import Kept
 from graphrag.indexer.formats import Page
 from graphrag.indexer.tables import BrokenRow, Row
 from graphrag.records import Document, Failure, content_id
 from graphrag.settings import InputSettings
 
 LONGEST_TITLE = 300
+NOTHING_KEPT = Kept()
+SHOWN = 60
+"""Characters of a text without a title that stand for one."""
+TEXT, TITLE = "\0text", "\0title"
+"""Columns that no metadata has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,51 +32,97 @@ class Loaded:
     failures: tuple[Failure, ...] = ()
     """One for each file or row that could not be read."""
     notices: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    """Ids of documents that are there but were taken out by hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
     """Paths below the input folder, with `/`, sorted."""
 
-    files: tuple[str, ...]
-    unknown: tuple[str, ...]
-    unsafe: tuple[str, ...]
-    failures: tuple[Failure, ...]
+    files: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    unsafe: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
-def read(folder: Path, settings: InputSettings) -> Loaded:
-    """The documents of a folder and of the folders in it; those that are hidden are not looked at.
+def read(folder: Path, settings: InputSettings, kept: Kept = NOTHING_KEPT) -> Loaded:
+    """The documents of a folder and of the folders in it, and those added by hand; hidden ones are not looked at.
 
     A document that has the text (and, if the input gives one, the title) of an earlier one is
-    left out with a notice. Ids are those of title and text, so that renaming a file changes
-    nothing. Raises InputError if the folder is missing or not one document could be read.
+    left out with a notice; `settings.dedupe` says what becomes of near-duplicates. Ids are those
+    of title and text, so that renaming a file changes nothing. Raises InputError if the folder is
+    missing or not one document could be read, MissingDependencyError if near-duplicates are to be
+    found and the extra is not installed.
     """
-    listing = _listing(folder)
-    if not listing.files:
+    listing = _listing(folder) if folder.is_dir() or not kept.added else _Listing()
+    if not listing.files and not kept.added:
         raise InputError(f"{folder} holds no documents: put files there ({', '.join(sorted(formats.SUFFIXES))})")
     parts = [_load(folder / name, name, settings) for name in listing.files]
-    documents, copies = _distinct([document for part in parts for document in part.documents])
+    found = [document for part in parts for document in part.documents]
+    excluded = [document for document in found if document.id in kept.excluded]
+    documents, copies = _distinct([each for each in (*found, *kept.added) if each.id not in kept.excluded])
     failures = (*listing.failures, *(failure for part in parts for failure in part.failures))
+    if not documents and excluded:
+        raise InputError("no document would be left: to be rid of an index, delete its folder")
     if not documents:
         raise InputError(f"no document in {folder} could be read: {failures[0].item}: {failures[0].reason}")
+    documents, similar = deduplicating.screened(documents, settings)
     notices = (
         *_skipped("file", "of unknown type", listing.unknown),
         *_skipped("link", "to nothing inside the folder", listing.unsafe),
         *(notice for part in parts for notice in part.notices),
         *copies,
+        *similar,
+        *_skipped("document", "that was removed by hand", [document.source for document in excluded]),
     )
-    return Loaded(documents, failures, notices)
+    return Loaded(tuple(documents), failures, notices, tuple(document.id for document in excluded))
 
 
-def fingerprint(folder: Path) -> str:
+def read_file(path: Path, settings: InputSettings) -> tuple[Document, ...]:
+    """The documents of one file, wherever it is. Raises InputError if one of them cannot be read."""
+    if not path.is_file() or path.suffix.lower() not in formats.SUFFIXES:
+        raise InputError(f"{path} is no file of a known type ({', '.join(sorted(formats.SUFFIXES))})")
+    loaded = _load(path, path.name, settings)
+    if loaded.failures:
+        raise InputError(f"{loaded.failures[0].item}: {loaded.failures[0].reason}")
+    return loaded.documents
+
+
+def from_text(text: str, title: str = "", metadata: Mapping[str, object] | None = None) -> Document:
+    """A document that is in no file. Raises InputError for a text that is empty or metadata that JSON cannot hold."""
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    values = {TEXT: text, TITLE: title, **_plain(metadata or {})}
+    made = _from_row(Row(0, values), "", created, InputSettings(text_column=TEXT, title_column=TITLE, id_column=""))
+    if isinstance(made, Failure):
+        raise InputError(f"the text to add {made.reason}")
+    shown = made.title or " ".join(made.text.split())[:SHOWN]
+    return replace(made, title=shown, source=f"added/{made.id[:12]}")
+
+
+def with_metadata(document: Document, metadata: Mapping[str, object]) -> Document:
+    """The document with further fields. Raises InputError for what JSON cannot hold."""
+    return replace(document, metadata={**document.metadata, **_plain(metadata)})
+
+
+def _plain(metadata: Mapping[str, object]) -> dict[str, object]:
+    try:
+        return {str(key): formats.plain(value) for key, value in metadata.items()}
+    except RecursionError:
+        raise InputError("the metadata is nested too deeply") from None
+
+
+def fingerprint(folder: Path, *, optional: bool = False) -> str:
     """A hash of the paths and contents of all files that `read` would read; nothing is parsed.
 
     It also changes when a package is installed without which some could not be read.
 
-    Raises InputError if the folder is missing.
+    Raises InputError if the folder is missing, unless it is `optional`.
     """
+    if optional and not folder.is_dir():
+        return ""
     files = (part for name in _listing(folder).files for part in (name, _hash(folder / name)))
-    return content_id(str(formats.reads_office()), *files)
+    return content_id(str(office.is_readable()), *files)
 
 
 def _hash(path: Path) -> str:

@@ -4,29 +4,33 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from graphrag import tokens
-from graphrag.errors import IndexingError
-from graphrag.indexer import chunking, clustering, embedding, graph, loading
+from graphrag.errors import BuildInProgressError, IndexingError
+from graphrag.indexer import chunking, clustering, editing, embedding, graph, loading
+from graphrag.indexer.editing import Edits, Kept
+from graphrag.indexer.graph import Graph
 from graphrag.indexer.loading import Loaded
 from graphrag.indexer.method import Drawn, Method, Reported
+from graphrag.indexer.previous import IMPORT, Previous, look_back
 from graphrag.models.base import Embedder
 from graphrag.progress import Progress
-from graphrag.records import Document, Failure, Index, IndexSummary, TextUnit
+from graphrag.records import Changes, Document, Failure, Index, IndexSummary, TextUnit
 from graphrag.settings import Settings
 from graphrag.storage import schema
 from graphrag.storage.base import Build, Store
+from graphrag.storage.order import in_order
 from graphrag.storage.schema import Searchable
 
-FORMAT = "2"
+FORMAT = "3"
 """Raised when the same input and settings would give another index than before."""
-IMPORT = "import"
-"""The method of an index that another program made."""
 IMPORT_REPLACED = "the imported index was replaced by one of the input folder"
+NO_EDITS, NO_KEPT, NOTHING = Edits(), Kept(), Previous()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,56 +50,87 @@ class Pipeline:
     store: Store
     progress: Progress
 
-    def run(self, folder: Path, method: Method) -> IndexSummary:
-        """Make the index match the input folder; do nothing if it does already.
+    def run(self, folder: Path, method: Method, edits: Edits = NO_EDITS, *, purge: bool = False) -> IndexSummary:
+        """Make the index match the input folder and the edits; do nothing if it does already.
 
-        Failures that may pass are tried again, though. Raises InputError, IndexingError
-        (BuildInProgressError and BudgetExceededError among them), ModelError or StorageError;
-        the index published before is then untouched.
+        Failures that may pass are tried again, though. With `purge` everything is looked at again,
+        and nothing stays in the store that the index does not need. Raises InputError, IndexingError
+        (BuildInProgressError and BudgetExceededError among them), ModelError or StorageError; the
+        index published before is then untouched.
         """
         started = time.monotonic()
         before = self.store.current()
-        if before and before.fingerprint == self._fingerprint(folder, method):
+        if edits == NO_EDITS and not purge and before and self._is_current(before, folder, method):
             summary = _unchanged(before, time.monotonic() - started)
             if not any(failure.passing for failure in summary.failures):
+                self._clean()
                 return summary
         with self.store.lock():
-            fingerprint = self._fingerprint(folder, method)
-            loaded, text_units = self.read(folder)
+            previous = look_back(self.store, self.embedder, method.name)
+            kept = self.kept(previous, edits)
+            content = loading.fingerprint(folder, optional=bool(kept.added))
+            loaded, text_units = self.read(folder, previous, kept)
             drawn = method.draw(loaded.documents, text_units)
-            content, reported = self.assemble(loaded.documents, text_units, drawn, method)
+            made, reported = self.assemble(loaded.documents, text_units, drawn, method, previous)
             passing = [replace(failure, passing=True) for failure in (*drawn.failures, *reported.failures)]
             summary = summarize(
-                content.index,
+                made.index,
                 method.name,
                 (*loaded.failures, *passing),
                 (*loaded.notices, *drawn.notices, *reported.notices),
             )
-            published = self.publish(content, fingerprint, summary, started)
+            hand = (tuple(document.id for document in kept.added), loaded.excluded)
+            fingerprint = self._fingerprint(content, method, *hand)
+            published = self.publish(made, self.build(fingerprint, summary, started, *hand), whole=purge)
+            if purge:
+                self.store.clean(everything=True)
         replaced = (IMPORT_REPLACED,) if before and before.method == IMPORT else ()
-        return replace(published, notices=(*replaced, *published.notices))
+        return replace(published, notices=(*replaced, *published.notices), changes=_changes(previous, loaded.documents))
 
-    def read(self, folder: Path) -> tuple[Loaded, list[TextUnit]]:
-        """The documents of the input folder and their text units."""
+    def kept(self, previous: Previous, edits: Edits = NO_EDITS) -> Kept:
+        """What was done to the collection by hand, edits included. Raises InputError, or IndexingError
+        where there is no collection to edit."""
+        build = previous.build
+        if build is None or build.method == IMPORT:
+            if edits.remove or (edits.add and build):
+                raise IndexingError(
+                    "the index was imported, and its documents are not here to be read again: put them into the "
+                    "input folder and run `graphrag index`"
+                    if build
+                    else "there is no index to remove documents from"
+                )
+            return Kept(edits.add)
+        added = tuple(document for document in previous.documents if document.id in build.added)
+        return Kept(added, frozenset(build.excluded)).after(edits, previous.documents)
+
+    def read(self, folder: Path, previous: Previous = NOTHING, kept: Kept = NO_KEPT) -> tuple[Loaded, list[TextUnit]]:
+        """The documents of the collection and their text units, under the numbers that they had."""
         self.progress("Reading documents", 0, 0)
-        loaded = loading.read(folder, self.settings.input)
+        loaded = loading.read(folder, self.settings.input, kept)
         self.progress("Splitting into text units", 0, 0)
         text_units = chunking.split_all(loaded.documents, self.settings.chunking)
         if not text_units:
             raise IndexingError(f"no document in {folder} holds any text")
-        return loaded, text_units
+        documents = previous.numbered("documents", loaded.documents)
+        return replace(loaded, documents=documents), list(previous.numbered("text_units", text_units))
 
     def assemble(
-        self, documents: Sequence[Document], text_units: Sequence[TextUnit], drawn: Drawn, method: Method
+        self,
+        documents: Sequence[Document],
+        text_units: Sequence[TextUnit],
+        drawn: Drawn,
+        method: Method,
+        previous: Previous = NOTHING,
     ) -> tuple[Content, Reported]:
         """From the graph to everything that is published."""
-        facts = drawn.graph.facts or graph.state(drawn.graph.relationships, drawn.graph.entities)
-        built = replace(drawn.graph, facts=facts)
-        linked = graph.link(text_units, built, drawn.claims)
+        embedder = previous.remembering(self.embedder)
+        built = self.graph(drawn, previous)
+        claims = previous.numbered("covariates", drawn.claims)
+        linked = graph.link(text_units, built, claims)
         self.progress("Detecting communities", 0, 0)
         today = datetime.now(UTC).date().isoformat()
-        communities = clustering.detect(built, self.settings.communities, period=today)
-        stated = embedding.of_facts(built.facts, built.entities, self.embedder, self.progress)
+        communities = clustering.detect(built, self.settings.communities, today, previous.communities)
+        stated = embedding.of_facts(built.facts, built.entities, embedder, self.progress)
         reported = method.report(communities, built, linked, stated)
         index = Index(
             documents=tuple(documents),
@@ -105,11 +140,41 @@ class Pipeline:
             facts=built.facts,
             communities=tuple(communities),
             community_reports=reported.reports,
-            covariates=drawn.claims,
+            covariates=claims,
         )
-        return Content(index, {"facts": stated, **embedding.of_rest(index, self.embedder, self.progress)}), reported
+        return Content(index, {"facts": stated, **embedding.of_rest(index, embedder, self.progress)}), reported
 
-    def publish(self, content: Content, fingerprint: str, summary: IndexSummary, started: float) -> IndexSummary:
+    def graph(self, drawn: Drawn, previous: Previous) -> Graph:
+        """The graph with its facts, all under the numbers that they had."""
+        found = drawn.graph
+        return replace(
+            found,
+            entities=previous.numbered("entities", found.entities),
+            relationships=previous.numbered("relationships", found.relationships),
+            facts=previous.numbered("facts", found.facts or graph.state(found.relationships, found.entities)),
+        )
+
+    def build(
+        self,
+        fingerprint: str,
+        summary: IndexSummary,
+        started: float,
+        added: tuple[str, ...] = (),
+        excluded: tuple[str, ...] = (),
+    ) -> Build:
+        """What a build says of itself."""
+        return Build(
+            fingerprint=fingerprint,
+            method=summary.method,
+            embedding_model=self.embedder.name,
+            dimensions=self.embedder.dimensions,
+            created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            summary=asdict(replace(summary, seconds=round(time.monotonic() - started, 2))),
+            added=added,
+            excluded=excluded,
+        )
+
+    def publish(self, content: Content, build: Build, *, whole: bool = False) -> IndexSummary:
         """Replace the published index by this one, all at once. Call inside `store.lock()`."""
         self.progress("Publishing", 0, 0)
         # The store's library comes in now: the two need not be in memory at once.
@@ -120,21 +185,24 @@ class Pipeline:
             )
             for name in schema.TABLES
         }
-        summary = replace(summary, seconds=round(time.monotonic() - started, 2))
-        build = Build(
-            fingerprint=fingerprint,
-            method=summary.method,
-            embedding_model=self.embedder.name,
-            dimensions=self.embedder.dimensions,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            summary=asdict(summary),
-        )
-        self.store.publish(tables, build)
-        return summary
+        if build.method != IMPORT:
+            tables = {name: in_order(table) for name, table in tables.items()}
+        self.store.publish(tables, build, whole=whole)
+        return _summary(build)
 
-    def _fingerprint(self, folder: Path, method: Method) -> str:
+    def _clean(self) -> None:
+        """Let go of versions whose time is up, if nobody is building."""
+        if self.store.is_due():
+            with suppress(BuildInProgressError), self.store.lock():
+                self.store.clean()
+
+    def _is_current(self, build: Build, folder: Path, method: Method) -> bool:
+        content = loading.fingerprint(folder, optional=bool(build.added))
+        return build.fingerprint == self._fingerprint(content, method, build.added, build.excluded)
+
+    def _fingerprint(self, content: str, method: Method, added: Sequence[str], excluded: Sequence[str]) -> str:
         """A hash of all that the index depends on: input, settings of the indexer, models, prompts."""
-        parts = [FORMAT, method.name, method.fingerprint, self.embedder.name, loading.fingerprint(folder)]
+        parts = [FORMAT, method.name, method.fingerprint, self.embedder.name, content, *added, "", *excluded]
         sections = ("input", "chunking", "extraction", "resolution", "communities", "reports")
         parts += [getattr(self.settings, section).model_dump_json() for section in sections]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -158,10 +226,22 @@ def summarize(index: Index, method: str, failures: Sequence[Failure] = (), notic
     )
 
 
-def _unchanged(build: Build, seconds: float) -> IndexSummary:
-    fields: dict[str, Any] = dict(build.summary)
+def _changes(previous: Previous, documents: Sequence[Document]) -> Changes | None:
+    if previous.build is None or previous.build.method == IMPORT:
+        return None
+    return editing.changes(
+        {document.id: document.source for document in previous.documents},
+        {document.id: document.source for document in documents},
+    )
+
+
+def _summary(build: Build) -> IndexSummary:
+    fields: dict[str, Any] = {**build.summary, "usage": (), "changes": None}
     fields["communities"] = {int(level): count for level, count in fields["communities"].items()}
-    fields["failures"] = tuple(Failure(**failure) for failure in fields["failures"])
+    fields["failures"] = tuple(Failure(**dict(failure)) for failure in fields["failures"])
     fields["notices"] = tuple(fields["notices"])
-    fields |= {"changed": False, "seconds": round(seconds, 2), "usage": ()}
     return IndexSummary(**fields)
+
+
+def _unchanged(build: Build, seconds: float) -> IndexSummary:
+    return replace(_summary(build), changed=False, seconds=round(seconds, 2))

@@ -7,7 +7,8 @@ an element end it. Broken tags are text, and read in linear time.
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from bs4 import BeautifulSoup, Tag
@@ -26,22 +27,56 @@ _IMPLIED_ENDS: Mapping[str, frozenset[str]] = {
 """The open elements that the start tag of another ends."""
 _CONTAINERS = frozenset("body ul ol dl table select div section article blockquote".split())
 """What an element inside cannot end."""
+_NAMES: Mapping[str, str] = {
+    **{name: name for name in ("author", "date", "description", "keywords")},
+    **{f"dc.{theirs}": ours for theirs, ours in (("creator", "author"), ("date", "date"))},
+    "article:published_time": "date",
+}
+"""Ours, by those that pages use."""
 # A tag that is not closed before the next one begins.
 _BROKEN_TAG = re.compile(r"<(?=[^<>]*(?:<|\Z))")
 
 
-def to_markdown(text: str) -> tuple[str, str]:
-    """The Markdown of an HTML page, and its title (of <title>, else <h1>; empty if it has none)."""
+@dataclass(frozen=True, slots=True)
+class WebPage:
+    """What an HTML page says, and what it says of itself."""
+
+    text: str
+    """Markdown."""
+    title: str
+    """That of <title>, else <h1>; empty if it has none."""
+    metadata: Mapping[str, object]
+    """Of <meta>: author, date, description, keywords (a list) and language, if it has them."""
+
+
+def to_markdown(text: str) -> WebPage:
+    """An HTML page as Markdown."""
     with warnings.catch_warnings(action="ignore"):  # Advice on text that looks like a path or XML.
         soup = _Soup(_BROKEN_TAG.sub("&lt;", _without_comments(text)), "html.parser")
     titles = (tag.get_text() for tag in (soup.title, soup.h1) if tag)
     title = next((title for title in titles if title.strip()), "")
+    metadata = dict(_metadata(soup))
     for tag in soup(UNREAD):
         tag.decompose()
     converter = MarkdownConverter(
         heading_style="ATX", strip=["a", "img"], escape_asterisks=False, escape_underscores=False
     )
-    return converter.convert_soup(soup).strip(), title
+    return WebPage(converter.convert_soup(soup).strip(), title, metadata)
+
+
+def _metadata(soup: BeautifulSoup) -> Iterator[tuple[str, object]]:
+    """The first of each name; what stands later in a page is less likely to be about all of it."""
+    seen: set[str] = set()
+    for tag in soup("meta"):
+        name = _NAMES.get(str(tag.get("name") or tag.get("property") or "").lower(), "")
+        content = " ".join(str(tag.get("content") or "").split())
+        if name and content and name not in seen:
+            seen.add(name)
+            keywords = [word for part in content.split(",") if (word := part.strip())]
+            yield name, keywords if name == "keywords" else content
+    language = soup.html and soup.html.get("lang")
+    if language:
+        yield "language", str(language)
 
 
 def _without_comments(text: str) -> str:

@@ -47,6 +47,11 @@ class Window:
         return sum(passage.n_tokens for passage in self.passages)
 
     @property
+    def units(self) -> frozenset[str]:
+        """The ids of its text units."""
+        return frozenset(passage.text_unit_id for passage in self.passages)
+
+    @property
     def text(self) -> str:
         """One passage a line: no text can look like the beginning of another passage. What passages
         are about stands once, above the first of them: before each, small models take it for text."""
@@ -58,8 +63,17 @@ def group(documents: Sequence[Document], text_units: Sequence[TextUnit], size: i
 
     Every text unit with text is in one window.
     """
-    titles = {document.id: document.title for document in documents if document.titled}
-    return list(_windows(text_units, titles, size))
+    return list(_windows(text_units, _titles(documents), size))
+
+
+def passages(documents: Sequence[Document], text_units: Sequence[TextUnit]) -> list[Passage]:
+    """Every text unit with text as a model reads it, in their order."""
+    titles = _titles(documents)
+    return [_passage(unit, titles.get(unit.document_id, "")) for unit in text_units if unit.text.strip()]
+
+
+def _titles(documents: Sequence[Document]) -> dict[str, str]:
+    return {document.id: document.title for document in documents if document.titled}
 
 
 def _windows(text_units: Sequence[TextUnit], titles: dict[str, str], size: int) -> Iterator[Window]:

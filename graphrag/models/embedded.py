@@ -49,6 +49,8 @@ class EmbeddedEmbedder:
         with self._loading:
             # Here, or every thread of the pool would load a model of its own.
             self._load()
+        if len(texts) == 1:
+            return self._embed_one(texts[0])[None]
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             return np.stack(list(threads.map(self._embed_one, texts)))
 

@@ -39,6 +39,15 @@ def choose(section: str, given: SecretStr | None, base_url: str, llm_url: str) -
     return Key(shared, f"{variable} or {SHARED}")
 
 
+def account(base_url: str) -> dict[str, str]:
+    """The headers that name the account at OpenAI to bill, from OPENAI_ORG_ID and OPENAI_PROJECT_ID; none for
+    any other server."""
+    if _origin(base_url) != _origin(OPENAI):
+        return {}
+    named = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
+    return {header: value for header, variable in named.items() if (value := os.environ.get(variable))}
+
+
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url or OPENAI)
     return parts.scheme, parts.netloc.rpartition("@")[2].casefold()

@@ -105,12 +105,15 @@ class Memo:
         self._connection: sqlite3.Connection | None = None
         self._process = os.getpid()
         self._inherited: list[sqlite3.Connection] = []
+        self._used: set[bytes] = set()
+        """Addresses of replies that were recalled or put by this object."""
 
     def get(self, origin: Origin, requests: Sequence[str]) -> dict[str, Reply]:
         """The replies to those requests, given by their keys, that are remembered; by key."""
         keys = {origin.address(request): request for request in requests}
         columns = "text, compressed, finish, prompt, completion, cached"
         rows = self._rows("replies", columns, list(keys))
+        self._used.update(key for key, *_ in rows)
         return {keys[key]: _reply(row) for key, *row in rows}
 
     def put(self, origin: Origin, request: Request, reply: Reply) -> None:
@@ -120,6 +123,7 @@ class Memo:
     def put_all(self, origin: Origin, replies: Iterable[tuple[Request, Reply]]) -> None:
         """Remember the replies to some requests, in one transaction."""
         rows = [_row(origin, request, reply, time.time()) for request, reply in replies]
+        self._used.update(row[0] for row in rows)
         with self._transaction() as connection:
             for row in rows:
                 connection.execute(f"INSERT OR REPLACE INTO replies VALUES ({_marks(row)})", row)  # noqa: S608  (marks)
@@ -190,6 +194,23 @@ class Memo:
             )
         with self._errors() as connection:
             connection.execute("VACUUM")
+        return gone
+
+    def forget_unused(self) -> int:
+        """Forget, and remove from the file, all replies but those that this object was asked for or given
+        since it was made, and all vectors; how many things that were."""
+        if self._path and not self._path.exists():
+            return 0
+        with self._transaction() as connection:
+            connection.execute("CREATE TEMP TABLE used (key BLOB PRIMARY KEY)")
+            connection.executemany("INSERT INTO used VALUES (?)", [(key,) for key in self._used])
+            gone = connection.execute("DELETE FROM replies WHERE key NOT IN (SELECT key FROM used)").rowcount
+            gone += connection.execute("DELETE FROM vectors").rowcount
+            connection.execute("DROP TABLE used")
+        with self._errors() as connection:
+            connection.execute("VACUUM")
+            # What was forgotten stands in the log until then.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return gone
 
     def close(self) -> None:
@@ -302,7 +323,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
             time.sleep(0.05)
 
 
-def _row(origin: Origin, request: Request, reply: Reply, now: float) -> tuple[object, ...]:
+def _row(origin: Origin, request: Request, reply: Reply, now: float) -> tuple[Any, ...]:
     key, usage = request.key(), reply.usage
     text = reply.text.encode("utf-8", "surrogatepass")
     compressed = len(text) > _COMPRESS_ABOVE

@@ -1,31 +1,22 @@
 """Chat and embedding models behind an OpenAI-compatible server: vLLM, SGLang, llama-server, Ollama,
 Text Generation Inference, OpenAI itself.
 
-The official SDK does the HTTP. Replies are always streamed where the server can, so that one that
-runs in circles can be cut.
+Replies are always streamed where the server can, so that one that runs in circles can be cut.
 """
 
-import asyncio
 import base64
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from graphrag.errors import (
-    ConnectionLostError,
-    MissingDependencyError,
-    ModelError,
-    ModelRefusedError,
-    SettingsError,
-    UnusableReplyError,
-)
+from graphrag.errors import ModelError, ModelRefusedError, SettingsError, UnusableReplyError
 from graphrag.messages import Reply, Request
-from graphrag.models import completions, discovery, keys, refusals
+from graphrag.models import completions, discovery, keys
 from graphrag.models.base import Watch
 from graphrag.models.bodies import Reader
-from graphrag.models.completions import ServerSaysError
+from graphrag.models.connection import Access, Connection
 from graphrag.models.discovery import ServedModel
 from graphrag.models.keys import OPENAI, Key
 from graphrag.models.refusals import MalformedRequestError, Server, UnknownModelError
@@ -36,10 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from httpx2 import AsyncBaseTransport, Response
     from numpy.typing import NDArray
-    from openai import AsyncOpenAI
 
-CONNECT = 30.0
-"""Seconds at most until a server takes a connection."""
 OFFERED = 5
 """Models of the server that an error names."""
 _DROPPABLE = ("stream_options", "stream", "max_tokens", "temperature")
@@ -59,11 +47,11 @@ class OpenAIChat:
         the server was found to do before.
 
         Raises SettingsError where the model's name or the key is missing, MissingDependencyError
-        without the SDK.
+        without an HTTP client.
         """
         self._settings = settings
         key = keys.choose("llm", settings.api_key, settings.base_url, settings.base_url)
-        self._server = _Connection(settings, settings.model, settings.base_url, key, transport)
+        self._server = _Api(settings, settings.model, settings.base_url, key, transport)
         server = address(self._server.url, settings.model)
         self._ladder = Ladder(settings.structured, levels, server)
         self._dropped: frozenset[str] = frozenset()
@@ -90,8 +78,7 @@ class OpenAIChat:
         async with AsyncExitStack() as stack:
             opening = partial(self._open, stack, request)
             response = await (self._ladder.climb(opening) if request.schema else opening("text"))
-            with self._server.errors():
-                reply = await self._server.reader.read(response, watch)
+            reply = await self._server.reader.read(response, watch)
         if request.schema:
             self._ladder.heard(reply)
         return reply if reply.usage.prompt else completions.with_usage(request, reply)
@@ -122,7 +109,7 @@ class OpenAIChat:
         while True:
             body = self._body(request, level)
             try:
-                return await stack.enter_async_context(self._server.post("chat", body))
+                return await stack.enter_async_context(self._server.post("chat/completions", body))
             except MalformedRequestError as error:
                 field = _refused_field(error, body)
                 if field is None:
@@ -162,7 +149,7 @@ class OpenAIEmbeddings:
         key = keys.choose("embedding", given, ours.base_url or llm.base_url, llm.base_url)
         lent = llm if shared else llm.model_copy(update={"headers": {}})
         self._settings = ours
-        self._server = _Connection(lent, ours.model, ours.base_url or llm.base_url, key, transport, "embedding")
+        self._server = _Api(lent, ours.model, ours.base_url or llm.base_url, key, transport, "embedding")
         self._encoding = "base64"
 
     @property
@@ -210,16 +197,15 @@ class OpenAIEmbeddings:
             encoding = self._encoding
             try:
                 async with self._server.post("embeddings", body | {"encoding_format": encoding}) as response:
-                    with self._server.errors():
-                        return completions.parsed(await self._server.reader.whole(response))
+                    return completions.parsed(await self._server.reader.whole(response))
             except MalformedRequestError as error:
                 if encoding == "float" or "encoding_format" not in error.words:
                     raise
                 self._encoding = "float"
 
 
-class _Connection:
-    """A server as the SDK reaches it, with every failure as one of our errors."""
+class _Api:
+    """The endpoints of an OpenAI-compatible server."""
 
     def __init__(
         self,
@@ -230,75 +216,33 @@ class _Connection:
         transport: "AsyncBaseTransport | None",
         section: str = "llm",
     ) -> None:
-        try:
-            import openai
-        except ImportError:
-            raise MissingDependencyError("a model behind an OpenAI-compatible server", "openai") from None
-        del openai
         if not model:
             raise SettingsError(f"{section}.model is empty: name the model that the server is to use")
         if not key.value and not base_url:
             raise SettingsError(f"no key: set {key.advice}, or {section}.base_url for a server of your own")
-        self._llm, self._base_url, self._transport = llm, base_url or OPENAI, transport
-        self._key = key.value or "none"
-        # Short values, such as a tenant's number, would blot out half of every message.
-        secrets = [value for value in (key.value, *llm.headers.values()) if len(value) > 7]
-        self.url = _public(self._base_url)
+        if urlsplit(base_url or OPENAI).scheme not in ("http", "https"):
+            raise SettingsError(f"{section}.base_url is no address: one begins with http:// or https://")
+        headers = {**keys.account(base_url), **llm.headers}
+        access = Access(base_url or OPENAI, key.value or "none", headers, llm.timeout, llm.concurrency)
+        self.url = access.public
         self.reader = Reader(self.url, llm.timeout)
-        self._server = Server(self.url, model, key.advice, tuple(secrets))
-        self._client: AsyncOpenAI | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        server = Server(self.url, model, key.advice, access.secrets)
+        self._connection = Connection(server, access, self.reader.silence, transport)
 
     @asynccontextmanager
-    async def post(self, path: Literal["chat", "embeddings"], body: Mapping[str, Any]) -> "AsyncGenerator[Response]":
-        """The response to a request, its body yet to be read; closed at the end."""
-        # Given as `extra_body`, a request is sent as it is: the SDK looks at none of it.
-        client = self._connected()
-        if path == "chat":
-            call = client.chat.completions.with_streaming_response.create(messages=[], model="", extra_body=body)
-        else:
-            call = client.embeddings.with_streaming_response.create(input=[], model="", extra_body=body)
-        async with AsyncExitStack() as stack:
-            try:
-                with self.errors():
-                    response = await stack.enter_async_context(call)
-            except UnknownModelError as error:
-                raise ModelRefusedError(f"{error}{await self._offer()}") from None
-            yield response.http_response
+    async def post(self, path: str, body: Mapping[str, Any]) -> "AsyncGenerator[Response]":
+        """See `Connection`; a model that is unknown is answered with those there are."""
+        try:
+            async with self._connection.post(path, body) as response:
+                yield response
+        except UnknownModelError as error:
+            raise ModelRefusedError(f"{error}{await self._offer()}") from None
 
     async def get(self, path: str) -> object:
-        """What GET gives as JSON: of the API, or of the server's root if `path` starts with a slash."""
-        url = urljoin(self._base_url, path) if path.startswith("/") else path
-        with self.errors():
-            try:
-                return await self._connected().get(url, cast_to=object)
-            except (ValueError, RecursionError):
-                raise ConnectionLostError(f"{self.url} sent something that is not JSON") from None
-
-    @contextmanager
-    def errors(self) -> Generator[None]:
-        """What the SDK and the network raise, as errors of this package; theirs hold the key."""
-        import httpx2
-        import openai
-
-        try:
-            yield
-        except openai.APIStatusError as error:
-            headers = {name.lower(): value for name, value in error.response.headers.items()}
-            raise refusals.error(self._server, error.status_code, error.body or error.response.text, headers) from None
-        except ServerSaysError as error:
-            raise refusals.error(self._server, error.status, error.body, {}) from None
-        except (openai.APITimeoutError, httpx2.TimeoutException):
-            raise self.reader.silence() from None
-        except (openai.APIConnectionError, httpx2.TransportError) as error:
-            refused = isinstance(error.__cause__, httpx2.ConnectError)
-            problem = "cannot be reached; is the server running?" if refused else "lost the connection"
-            raise ConnectionLostError(f"{self.url} {problem}", refused) from None
+        return await self._connection.get(path)
 
     async def close(self) -> None:
-        client, self._client = self._client, None
-        if client:
-            await client.close()
+        await self._connection.close()
 
     async def _offer(self) -> str:
         """The models a server has, as the end of a sentence."""
@@ -307,41 +251,6 @@ class _Connection:
             if names:
                 return f"; it offers {', '.join(names[:OFFERED])}" + (" …" if len(names) > OFFERED else "")
         return "; check the model's name, and whether base_url must end in /v1"
-
-    def _connected(self) -> "AsyncOpenAI":
-        """The SDK's client for this event loop: connections cannot move to another."""
-        import httpx2
-        import openai
-
-        loop = asyncio.get_running_loop()
-        if self._client is None or loop is not self._loop:
-            most = self._llm.concurrency
-            timeout = httpx2.Timeout(self._llm.timeout, connect=min(CONNECT, self._llm.timeout), pool=None)
-            http = openai.DefaultAsyncHttpxClient(
-                # One that is warm for each call in flight, and some for questions beside them.
-                limits=httpx2.Limits(max_connections=most + 8, max_keepalive_connections=most + 8),
-                timeout=timeout,
-                transport=self._transport,
-            )
-            headers = {"Accept-Encoding": "identity", **self._llm.headers}
-            self._loop, self._client = (
-                loop,
-                openai.AsyncOpenAI(
-                    api_key=self._key,
-                    base_url=self._base_url,
-                    default_headers=headers,
-                    max_retries=0,
-                    timeout=timeout,
-                    http_client=http,
-                ),
-            )
-        return self._client
-
-
-def _public(url: str) -> str:
-    """An address without user, password and query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
 
 def _refused_field(error: MalformedRequestError, body: Mapping[str, object]) -> str | None:

@@ -3,7 +3,6 @@ Embeddings Inference, which has a form of its own.
 """
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -11,22 +10,21 @@ from urllib.parse import urlsplit
 from graphrag.errors import (
     ConnectionLostError,
     ContextOverflowError,
-    MissingDependencyError,
-    ModelError,
     OverloadedError,
     SettingsError,
     UnusableReplyError,
 )
-from graphrag.models import keys, refusals, rerank_replies, tracing
+from graphrag.models import keys, rerank_replies, tracing
 from graphrag.models.background import Background
 from graphrag.models.bodies import MOST
 from graphrag.models.completions import sendable
+from graphrag.models.connection import Access, Connection
 from graphrag.models.refusals import MalformedRequestError, Server
 from graphrag.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
-    from httpx2 import AsyncBaseTransport, AsyncClient, Response
+    from httpx2 import AsyncBaseTransport
     from numpy.typing import NDArray
 
 Form = Literal["documents", "texts"]
@@ -62,24 +60,17 @@ class RerankerServer:
         base_url = ours.base_url or llm.base_url
         if urlsplit(base_url).scheme not in ("http", "https"):
             raise SettingsError("reranking.base_url is no address: set it to that of a server that has /rerank")
-        try:
-            import httpx2
-        except ImportError:
-            raise MissingDependencyError("a reranker behind a server", "openai") from None
-        del httpx2
         shared = ours.base_url in ("", llm.base_url)
         given = ours.api_key or (llm.api_key if shared else None)
-        self._key = keys.choose("reranking", given, base_url, llm.base_url)
-        self._headers = dict(llm.headers) if shared else {}
+        key = keys.choose("reranking", given, base_url, llm.base_url)
+        headers = dict(llm.headers) if shared else {}
+        access = Access(base_url, key.value, headers, ours.timeout, redirects=False)
         self._settings = ours
-        self._base_url, self._transport = base_url.rstrip("/"), transport
-        parts = urlsplit(base_url)
-        self._url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/") + "/rerank"
-        secrets = [value for value in (self._key.value, *self._headers.values()) if len(value) > 7]
-        self._server = Server(self._url, ours.model, self._key.advice, tuple(secrets))
+        self._url = f"{access.public}/rerank"
+        server = Server(self._url, ours.model, key.advice, access.secrets)
+        self._connection = Connection(server, access, self._silence, transport)
         self._form: Form | None = None if ours.form == "auto" else ours.form
         self._background = background or Background()
-        self._connected: tuple[asyncio.AbstractEventLoop, AsyncClient] | None = None
 
     @property
     def name(self) -> str:
@@ -97,7 +88,7 @@ class RerankerServer:
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
         if self._background.running:
-            self._background.run(self._disconnect())
+            self._background.run(self._connection.close())
         self._background.close()
 
     async def _in_time(self, question: str, texts: list[str]) -> list[float]:
@@ -106,8 +97,7 @@ class RerankerServer:
                 async with asyncio.timeout(self._settings.timeout):
                     return await self._patiently(sendable(question), texts)
         except TimeoutError:
-            limit = f"{self._settings.timeout:g} seconds (reranking.timeout)"
-            raise ConnectionLostError(f"{self._url} gave no scores within {limit}") from None
+            raise self._silence() from None
 
     async def _patiently(self, question: str, texts: list[str]) -> list[float]:
         clock = asyncio.get_running_loop().time
@@ -161,26 +151,14 @@ class RerankerServer:
         return found
 
     async def _post(self, told: Mapping[str, object]) -> bytes:
-        """The body of the response to a request. Raises ModelError: the client's errors hold the key."""
-        import httpx2
-
-        content = json.dumps(told, ensure_ascii=False).encode("utf-8")
-        try:
-            async with self._client().stream("POST", f"{self._base_url}/rerank", content=content) as response:
-                body = bytearray()
-                async for piece in response.aiter_bytes():
-                    body += piece
-                    if len(body) > MOST:
-                        raise UnusableReplyError(f"{self._url} sends data without an end in place of scores")
-                if response.is_success:
-                    return bytes(body)
-                raise _refusal(self._server, response, body)
-        except httpx2.TimeoutException:
-            raise TimeoutError from None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            refused = isinstance(error, httpx2.ConnectError)
-            problem = "cannot be reached; is the server running?" if refused else "lost the connection"
-            raise ConnectionLostError(f"{self._url} {problem}", refused) from None
+        """The body of the response to a request. Raises ModelError."""
+        async with self._connection.post("rerank", told) as response:
+            body = bytearray()
+            async for piece in response.aiter_bytes():
+                body += piece
+                if len(body) > MOST:
+                    raise UnusableReplyError(f"{self._url} sends data without an end in place of scores")
+            return bytes(body)
 
     def _scores(self, body: bytes, count: int) -> list[float]:
         try:
@@ -188,29 +166,6 @@ class RerankerServer:
         except UnusableReplyError as error:
             raise UnusableReplyError(f"{self._url} gave no usable scores: {error}") from None
 
-    def _client(self) -> "AsyncClient":
-        """The client for this event loop: connections cannot move to another."""
-        import httpx2
-
-        loop = asyncio.get_running_loop()
-        if self._connected is None or self._connected[0] is not loop:
-            key = {"Authorization": f"Bearer {self._key.value}"} if self._key.value else {}
-            headers = {"Content-Type": "application/json", **self._headers, **key}
-            client = httpx2.AsyncClient(headers=headers, timeout=self._settings.timeout, transport=self._transport)
-            self._connected = loop, client
-        return self._connected[1]
-
-    async def _disconnect(self) -> None:
-        connected, self._connected = self._connected, None
-        if connected:
-            await connected[1].aclose()
-
-
-def _refusal(server: Server, response: "Response", body: bytearray) -> ModelError:
-    text = body.decode("utf-8", "replace")
-    try:
-        said: object = json.loads(text)
-    except (ValueError, RecursionError):
-        said = text
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return refusals.error(server, response.status_code, said, headers)
+    def _silence(self) -> ConnectionLostError:
+        limit = f"{self._settings.timeout:g} seconds (reranking.timeout)"
+        return ConnectionLostError(f"{self._url} gave no scores within {limit}")

@@ -76,6 +76,10 @@ class ModelService:
         """Keep texts as replies; see `KeepingService`."""
         self._own.remember(replies)
 
+    def forget_unused(self) -> int:
+        """Forget all replies that were neither given nor asked for here; see `Memo`."""
+        return self._line.memo.forget_unused()
+
     def close(self) -> None:
         """Cancel what runs, and let go of the model and of the memo."""
         self._line.close()

@@ -32,7 +32,7 @@ class WordPiece:
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text's pieces, without the start and end markers."""
-        return [piece for word in _words(_clean(text)) for piece in self._word(word)]
+        return [piece for word in _words(text) for piece in self._word(word)]
 
     def _split_word(self, word: str) -> tuple[int, ...]:
         """Longest match first; the whole word is unknown if any part of it is."""
@@ -53,24 +53,33 @@ class WordPiece:
         return tuple(pieces)
 
 
-def _clean(text: str) -> str:
-    """Control characters gone, Han characters apart, accents stripped, lower case."""
-    kept = "".join(" " if c in "\t\n\r" else c for c in text if c in "\t\n\r" or _is_visible(c))
-    spaced = _CJK.sub(r" \1 ", kept)
-    # Character by character: str.lower() knows the final sigma of Greek, BERT's vocabulary does not.
-    return "".join(c.lower() for c in unicodedata.normalize("NFD", spaced) if unicodedata.category(c) != "Mn")
+def _words(text: str) -> list[str]:
+    """Control characters gone, accents stripped, lower case; split at white space, and around every
+    Han character and every mark of punctuation."""
+    spaced = _CJK.sub(r" \1 ", "".join(map(_visible, text)))
+    return "".join(map(_plain, unicodedata.normalize("NFD", spaced))).split()
+
+
+# Character by character, and texts have few different ones.
+@lru_cache(maxsize=4096)
+def _visible(character: str) -> str:
+    if character in "\t\n\r":
+        return " "
+    return character if _is_visible(character) else ""
+
+
+@lru_cache(maxsize=4096)
+def _plain(character: str) -> str:
+    # str.lower() of a whole word knows the final sigma of Greek, BERT's vocabulary does not.
+    if unicodedata.category(character) == "Mn":
+        return ""
+    return f" {character} " if _is_punctuation(character) else character.lower()
 
 
 def _is_visible(character: str) -> bool:
     return (character.isascii() and character.isprintable()) or (
         character != "\ufffd" and unicodedata.category(character)[0] != "C"
     )
-
-
-def _words(text: str) -> list[str]:
-    """Split at white space, and around every mark of punctuation."""
-    spaced = (f" {c} " if not c.isalnum() and _is_punctuation(c) else c for c in text)
-    return "".join(spaced).split()
 
 
 def _is_punctuation(character: str) -> bool:

@@ -58,7 +58,7 @@ class Checked:
 
     supported: bool
     score: float
-    """How well the best place bears the sentence out, 0 to 1."""
+    """How well a place bears the sentence out, 0 to 1: the best, or the first that does so well enough."""
     evidence: tuple[Evidence, ...]
     """The best place of each unit that helps, best first; empty if nothing is near."""
     reason: str = ""
@@ -99,7 +99,7 @@ class Checker:
         `known` is text whose names and numbers need no source: the question.
         """
         bare = plain(sentence)
-        found = locate(sentence, units) or locate(bare, units)
+        found = locate(sentence, units) or (locate(bare, units) if bare != sentence else None)
         if found:
             return Checked(True, 1.0, (found,))
         # How well a search found a unit is no part of what it says.
@@ -131,12 +131,16 @@ class Checker:
         asked = [sentence] * (whole < PLAIN) + [told.bare] * (not borne)
         if whole <= HOPELESS or not asked:
             return whole
-        near = self._nearest(asked, evidence[:NEAREST])
-        if whole < PLAIN:
-            whole = BY_WORDS * whole + (1 - BY_WORDS) * near[0]
-        if not borne and PREDICATE_BY_WORDS * rest + (1 - PREDICATE_BY_WORDS) * near[-1] < told.least:
-            return min(REFUSED, whole)
-        return whole
+        score = whole
+        # Further places can only add to what the first one says, and mostly it says enough.
+        for places in (evidence[:1], evidence[:NEAREST]):
+            near = self._nearest(asked, places)
+            score = BY_WORDS * whole + (1 - BY_WORDS) * near[0] if whole < PLAIN else whole
+            if not borne and PREDICATE_BY_WORDS * rest + (1 - PREDICATE_BY_WORDS) * near[-1] < told.least:
+                score = min(REFUSED, score)
+            if score >= SUPPORTED:
+                break
+        return score
 
     def _across(self, sentence: str, units: Sequence[RetrievedUnit], reads: Sequence[Read]) -> Checked:
         """Between languages only the embedding can tell, and poorly: the sentence has the benefit of the doubt."""

@@ -7,13 +7,17 @@ character by character.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from graphrag.answers import Citation, RetrievedUnit, Sentence
 from graphrag.language import sentences
 from graphrag.models.base import Embedder
+from graphrag.query.comparing import products
 
 LEAST_SUPPORT = 0.4
 """Cosine similarity under which a sentence is not about what a text says."""
+
+_BEFORE, _AFTER = re.compile(r"(?<![A-Za-z0-9À-ɏ])(?<!\d[.,])"), re.compile(r"(?![A-Za-z0-9À-ɏ])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +71,31 @@ def passages(unit: RetrievedUnit) -> Iterator[Evidence]:
 def locate(text: str, units: Sequence[RetrievedUnit]) -> Evidence | None:
     """The first place where a text stands word for word; white space may differ."""
     words = text.split()
+    told = " ".join(words)
     # Most texts stand nowhere: that is seen without the cost of a pattern.
-    likely = [unit for unit in units if all(word in unit.text for word in words)] if words else []
-    if not likely:
-        return None
-    # Whole words and whole numbers: 50 does not stand in 150, nor in 2,50.
-    inner = r"\s+".join(map(re.escape, words))
-    pattern = re.compile(rf"(?<![A-Za-z0-9À-ɏ])(?<!\d[.,]){inner}(?![A-Za-z0-9À-ɏ])")
+    likely = [unit for unit in units if told in _one_line(unit.text)] if words else []
     for unit in likely:
-        if match := pattern.search(unit.text):
-            return Evidence(unit, match.start(), match.end())
+        start, end = _place(words, told, unit.text)
+        if end:
+            return Evidence(unit, start, end)
     return None
+
+
+def _place(words: Sequence[str], told: str, text: str) -> tuple[int, int]:
+    """Where the words stand first in a text as whole words and whole numbers (50 does not stand in 150, nor
+    in 2,50); 0 and 0 if nowhere. `told` is the words with a space between each two."""
+    start = text.find(told)
+    if start >= 0 and _one_line(text).count(told) == 1:
+        end = start + len(told)
+        return (start, end) if _BEFORE.match(text, start) and _AFTER.match(text, end) else (0, 0)
+    inner = r"\s+".join(map(re.escape, words))
+    match = re.search(f"{_BEFORE.pattern}{inner}{_AFTER.pattern}", text)
+    return match.span() if match else (0, 0)
+
+
+@lru_cache(maxsize=512)
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def support(text: str, units: Sequence[RetrievedUnit], embedder: Embedder) -> Evidence | None:
@@ -90,7 +108,7 @@ def support(text: str, units: Sequence[RetrievedUnit], embedder: Embedder) -> Ev
     if not candidates:
         return found
     vectors = embedder.embed([text, *(passage.quote for passage in candidates)])
-    likeness = vectors[1:] @ vectors[0]
+    likeness = products(vectors[1:], vectors[0])
     best = int(likeness.argmax())
     return candidates[best] if likeness[best] >= LEAST_SUPPORT else None
 

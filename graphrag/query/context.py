@@ -97,10 +97,12 @@ class Inquiry:
 
 def unit_items(units: Sequence[RetrievedUnit]) -> list[ContextItem]:
     """Text units as items of a context."""
-    return [
-        ContextItem("text_unit", unit.text_unit_id, unit.document_title, unit.text, unit.score, (unit.text_unit_id,))
-        for unit in units
-    ]
+    return [unit_item(unit, unit.score) for unit in units]
+
+
+def unit_item(unit: RetrievedUnit, score: float) -> ContextItem:
+    """A text unit as an item of a context that is worth so much."""
+    return ContextItem("text_unit", unit.text_unit_id, unit.document_title, unit.text, score, (unit.text_unit_id,))
 
 
 def with_notices(answer: Answer, *notices: str) -> Answer:

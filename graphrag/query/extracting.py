@@ -12,6 +12,7 @@ from graphrag.answers import RetrievedUnit
 from graphrag.language import FUNCTION_WORDS, search_terms
 from graphrag.models.base import Embedder
 from graphrag.query.citing import Evidence, Statement, passages
+from graphrag.query.comparing import products
 from graphrag.ranking import diverse
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def quote(question: str, units: Sequence[RetrievedUnit], limit: int, embedder: E
     candidates = _likeliest(question, sentences)
     vectors = embedder.embed([question, *map(_titled, candidates)])
     words = _shared_words(question, [_words(passage.quote) for passage in candidates])
-    worth = vectors[1:] @ vectors[0] + WORD_WEIGHT * words
+    worth = products(vectors[1:], vectors[0]) + WORD_WEIGHT * words
     if worth.max() < LEAST_WORTH:
         return []
     chosen = diverse(vectors[1:], worth, limit, NOVELTY)

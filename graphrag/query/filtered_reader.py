@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphrag.language import search_terms
+from graphrag.query.comparing import products
 from graphrag.query.views import MADE, View
 from graphrag.query.visible_graph import VisibleGraph
 from graphrag.query.visible_reports import VisibleReports
@@ -48,7 +49,7 @@ class _Kept:
 
         length = float(np.linalg.norm(vector))
         if length and len(self.ids):
-            scores = np.where(self.matrix.any(axis=1), self.matrix @ (vector / length), -np.inf)
+            scores = np.where(self.matrix.any(axis=1), products(self.matrix, vector / length), -np.inf)
             best: list[int] = np.argpartition(-scores, min(k, len(self.ids)) - 1)[:k].tolist()
             yield from (Hit(self.ids[row], float(scores[row])) for row in best if scores[row] > -np.inf)
 

@@ -1,8 +1,9 @@
 """Filters on the metadata of documents: what a user writes, and the documents that it lets pass.
 
 `author=Doyle`, `author!=Doyle`, `author~doy` (contains), `date>=1890`, `date<1891-05`,
-`date=1890..1895`, `author=Doyle|Poe` (any of). Texts are compared folded, numbers as numbers,
-and dates as periods: 1890 is the whole year, and 1890-03 is within it.
+`date=1890..1895`, `author=Doyle|Poe` (any of), `source=contracts/*` (`*` is any text). Texts are
+compared folded, numbers as numbers, and dates as periods: 1890 is the whole year, and 1890-03 is
+within it.
 """
 
 import difflib
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from graphrag.errors import QueryError
@@ -30,6 +32,7 @@ BUILT_IN: Mapping[str, str] = {
     "source": "source",
     "id": "source_id",
     "creation_date": "creation_date",
+    "modified": "creation_date",
 }
 """Keys that every document may have, and their columns. Metadata of that name goes before them."""
 HOW = "write KEY=VALUE, KEY!=VALUE, KEY~PART, KEY>=VALUE, KEY<VALUE, KEY=FROM..TO or KEY=ONE|OTHER"
@@ -40,6 +43,7 @@ _NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?(?:[eE][+-]?
 _DAYS = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9].*")
 _DAY = 86_400_000_000
+_FORMAT = re.compile(r"\.(\w+)(?:#[0-9]+)?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def matching(reader: Reader, conditions: Sequence[Condition]) -> frozenset[str]:
     Lists match if one of their elements does. A document without the key meets `!=` only. Raises
     QueryError if no document has a key, and if none meets the conditions.
     """
-    documents = reader.table("documents", ["id", "raw_data", *BUILT_IN.values()])
+    documents = reader.table("documents", ["id", "raw_data", *dict.fromkeys(BUILT_IN.values())])
     ids = strings(documents["id"])
     described = list(_described(documents))
     _check_keys(conditions, described)
@@ -186,7 +190,9 @@ class _Values:
 def _described(documents: "pa.Table") -> Iterator[_Values]:
     for row in documents.to_pylist():
         metadata: Any = json.loads(row["raw_data"]) if row["raw_data"] else {}
-        yield _flat(metadata, {key: row[column] for key, column in BUILT_IN.items()})
+        format_ = _FORMAT.search(row["source"] or "")
+        built_in = {key: row[column] for key, column in BUILT_IN.items()}
+        yield _flat(metadata, {**built_in, "format": format_ and format_[1].lower()})
 
 
 def _flat(metadata: object, built_in: Mapping[str, object]) -> _Values:
@@ -233,7 +239,15 @@ def _like(condition: Condition, item: object) -> bool:
     read = quantity(item)
     if condition.operator in _ORDERS:
         return any(_ordered(condition.operator, read, value.quantity) for value in condition.values)
-    return any(text == value.folded or _within(read, value) for value in condition.values)
+    return any(_matches(text, value.folded) or _within(read, value) for value in condition.values)
+
+
+def _matches(text: str, wanted: str) -> bool:
+    """Whether a text is the wanted one, in which `*` stands for any text."""
+    if "*" not in wanted:
+        return text == wanted
+    # Of the marks that mean something to fnmatch, the others are taken for themselves.
+    return fnmatchcase(text, re.sub(r"[\[?]", r"[\g<0>]", wanted))
 
 
 def _within(read: Quantity | None, value: Value) -> bool:

@@ -7,11 +7,14 @@ from typing import Any
 from graphrag.answers import ContextItem
 from graphrag.language import DATA_REFERENCE
 from graphrag.query.citing import Statement, support
+from graphrag.query.comparing import products
 from graphrag.query.context import Inquiry
 from graphrag.ranking import diverse
 
 COLUMNS = ["id", "community", "title", "rank", "findings", "finding_text_unit_ids"]
 HIGHEST_RANK = 10
+COMPARED = 200
+"""Characters of a finding that are embedded: it begins with what it is about, and the time goes with the length."""
 NOVELTY = 0.4
 """What a finding loses that repeats one chosen before, against a cosine of 1 for likeness."""
 
@@ -28,9 +31,9 @@ def choose(inquiry: Inquiry, report_ids: Sequence[str], limit: int, importance: 
     found = {item.text: (item, row["rank"] or 0) for row in reversed(rows) for item in of_report(row)}
     if not found:
         return []
-    vectors = inquiry.tools.embedder.embed([inquiry.question, *found])
-    likeness = vectors[1:] @ vectors[0]
-    worth = likeness + np.array([importance * rank / HIGHEST_RANK for _, rank in found.values()])
+    vectors = inquiry.tools.embedder.embed([inquiry.question, *(text[:COMPARED] for text in found)])
+    likeness = products(vectors[1:], vectors[0])
+    worth = likeness.astype(float) + np.array([importance * rank / HIGHEST_RANK for _, rank in found.values()])
     ranked = [replace(item, score=float(score)) for (item, _), score in zip(found.values(), likeness, strict=True)]
     return [ranked[index] for index in diverse(vectors[1:], worth, limit, NOVELTY)]
 

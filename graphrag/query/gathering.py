@@ -12,7 +12,7 @@ from typing import Any
 
 from graphrag.answers import ContextItem, ItemKind
 from graphrag.query import findings, packing
-from graphrag.query.context import Inquiry, unit_items
+from graphrag.query.context import Inquiry, unit_item
 from graphrag.query.retrieval import Neighbourhood, Retriever, fuse
 
 ENTITIES = 20
@@ -78,9 +78,9 @@ def _passages(inquiry: Inquiry, question: str, found: Neighbourhood) -> Iterator
     units = inquiry.second_look.order(question, inquiry.retriever.units(found.text_units), walked=True)
     inquiry.sources.know(units)
     best = found.text_units[0].score if found.text_units else 1.0
-    for item in unit_items(units):
-        seen = SEEN if inquiry.sources.shown("text_unit", item.id) else 1.0
-        yield replace(item, score=seen * item.score / best)
+    for unit in units:
+        seen = SEEN if inquiry.sources.shown("text_unit", unit.text_unit_id) else 1.0
+        yield unit_item(unit, seen * unit.score / best)
 
 
 def _entities(retriever: Retriever, question: str, found: Neighbourhood) -> dict[str, float]:

@@ -29,19 +29,19 @@ def pack(candidates: Sequence[ContextItem], limit: int, shares: Mapping[ItemKind
     `score` is an item's worth, comparable over kinds, and not negative. If nothing fits, the best
     passage is cut after the last sentence that does.
     """
-    sizes = {_key(item): size(item) for item in candidates}
-    order = sorted(candidates, key=lambda item: (-item.score / sizes[_key(item)] ** THRIFT, item.kind, item.id))
+    sized = [(item, size(item)) for item in candidates if item.score > 0]
+    sized.sort(key=lambda each: (-each[0].score / each[1] ** THRIFT, each[0].kind, each[0].id))
     chosen: dict[tuple[str, ...], ContextItem] = {}
     used: Counter[ItemKind] = Counter()
-    for item in order:
-        n = sizes[_key(item)]
-        room = min(limit - used.total(), shares.get(item.kind, 1.0) * limit - used[item.kind])
-        if n <= room and _key(item) not in chosen and item.score > 0:
+    left = limit
+    for item, n in sized:
+        if n <= min(left, shares.get(item.kind, 1.0) * limit - used[item.kind]) and _key(item) not in chosen:
             chosen[_key(item)] = item
             used[item.kind] += n
+            left -= n
     if not any(item.kind == "text_unit" for item in chosen.values()):
         passages = [item for item in candidates if item.kind == "text_unit"]
-        cut = _cut(max(passages, key=lambda item: item.score), limit - used.total()) if passages else None
+        cut = _cut(max(passages, key=lambda item: item.score), left) if passages else None
         if cut:
             chosen[_key(cut)] = cut
     return sorted(chosen.values(), key=lambda item: (-item.score, item.kind, item.id))

@@ -194,8 +194,12 @@ def _shares(hits: Sequence[Hit]) -> list[float]:
 def _best(ids: list[str], scores: "NDArray[np.float64]", k: int) -> list[Hit]:
     import numpy as np
 
-    order: list[int] = np.argsort(-scores, kind="stable")[:k].tolist()
-    return [Hit(ids[index], float(scores[index])) for index in order if scores[index] > 0]
+    above = np.flatnonzero(scores > 0)
+    if 0 < k < len(above):
+        # Most are far below: only what may be among the k is sorted.
+        above = above[scores[above] >= np.partition(scores[above], len(above) - k)[len(above) - k]]
+    order: list[int] = above[np.argsort(-scores[above], kind="stable")][:k].tolist()
+    return [Hit(ids[index], float(scores[index])) for index in order]
 
 
 def _spans(question: str) -> Iterator[tuple[int, int, str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from graphrag.language import HANGUL, UNSPACED, WORD
 from graphrag.query import prototypes
+from graphrag.query.comparing import products
 from graphrag.query.retrieval import Retriever
 
 NEAREST = 3
@@ -183,7 +184,7 @@ def _likeness(question: str, retriever: Retriever) -> tuple[float, float]:
     import numpy as np
 
     vector = retriever.vector(question)
-    alike = {kind: near @ vector for kind, near in prototypes.vectors(retriever.embedder).items()}
+    alike = {kind: products(near, vector) for kind, near in prototypes.vectors(retriever.embedder).items()}
     spread = float(np.std(np.concatenate(list(alike.values())))) or 1.0
     local, joined, whole = (
         float(np.sort(alike[kind])[-NEAREST:].mean()) / spread for kind in ("local", "multi-hop", "global")

@@ -30,6 +30,20 @@ class Build:
     """ISO 8601, UTC."""
     summary: Mapping[str, object]
     """The run's IndexSummary as JSON can hold it, failures included."""
+    added: tuple[str, ...] = ()
+    """Ids of documents that were added by hand."""
+    excluded: tuple[str, ...] = ()
+    """Ids of documents of the input that were taken out by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A build that is published or can be gone back to."""
+
+    number: int
+    """Counted from the first build of the folder."""
+    build: Build
+    published: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +104,28 @@ class Store(Protocol):
         """
         ...
 
-    def publish(self, tables: Mapping[str, "pa.Table"], build: Build) -> None:
+    def publish(self, tables: Mapping[str, "pa.Table"], build: Build, *, whole: bool = False) -> None:
         """Replace the index by these tables, all at once; readers opened before keep theirs.
 
-        `tables` has every table of `schema.TABLES`, with its exact schema. On any failure the
-        build published before stays. Call it inside `lock`.
+        `tables` has every table of `schema.TABLES`, with its exact schema. Only rows that differ are
+        written, unless `whole`, of tables whose rows are in the order of `human_readable_id`. On any
+        failure the build published before stays. Call it inside `lock`.
         """
+        ...
+
+    def versions(self) -> list[Version]:
+        """The builds that can be gone back to, oldest first; the published one is the last. May be empty."""
+        ...
+
+    def rollback(self, number: int) -> Version:
+        """Publish a build of before again. Raises StorageError where it is not kept. Call it inside `lock`."""
+        ...
+
+    def is_due(self) -> bool:
+        """Whether `clean` would do anything. Cheap."""
+        ...
+
+    def clean(self, *, everything: bool = False) -> None:
+        """Remove what was replaced before the retention, or everything that was; rows that were taken
+        out leave the files with it. Nothing happens where nothing is due. Call it inside `lock`."""
         ...

@@ -60,14 +60,17 @@ class TableReader(Protocol):
         ...
 
 
-def open_tables(folder: Path, versions: Mapping[str, int]) -> Mapping[str, TableReader]:
-    """These tables of a database, each at its version. Raises as `TableReader` does."""
+def open_tables(
+    where: Path | str, versions: Mapping[str, int], storage_options: Mapping[str, str] | None = None
+) -> Mapping[str, TableReader]:
+    """These tables of a database in a folder or at a URI, each at its version. Raises as `TableReader` does."""
     compiled = _compiled()
+    options = dict(storage_options) if storage_options else None
     if compiled is not None:
-        return _run(lambda: _open(compiled, folder, versions))
+        return _run(lambda: _open(compiled, str(where), versions, options))
     import lancedb
 
-    database = lancedb.connect(folder)
+    database = lancedb.connect(where, storage_options=options)
     tables = {name: database.open_table(name) for name in versions}
     for name, table in tables.items():
         table.checkout(versions[name])
@@ -172,14 +175,19 @@ def _load(spec: ModuleSpec) -> ModuleType:
         return sys.modules.get(spec.name) or importing._load_unlocked(spec)
 
 
-async def _open(compiled: Any, folder: Path, versions: Mapping[str, int]) -> dict[str, TableReader]:
-    database = await compiled.connect(str(folder))
-    tables: dict[str, TableReader] = {}
-    for name, version in versions.items():
+async def _open(
+    compiled: Any, where: str, versions: Mapping[str, int], options: dict[str, str] | None
+) -> dict[str, TableReader]:
+    database = await compiled.connect(where, storage_options=options)
+
+    async def opened(name: str, version: int) -> TableReader:
         table = await database.open_table(name)
         await table.checkout(version)
-        tables[name] = CompiledTable(compiled, table)
-    return tables
+        return CompiledTable(compiled, table)
+
+    # At once: each takes two requests where the database is far away.
+    tables = await asyncio.gather(*(opened(name, version) for name, version in versions.items()))
+    return dict(zip(versions, tables, strict=True))
 
 
 async def _read(query: Any) -> "pa.Table":

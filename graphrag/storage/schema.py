@@ -2,15 +2,16 @@
 
 A column is the record's field of that name, except where this file says otherwise. First come the
 columns of Microsoft GraphRAG 3.x, in its order; then those that only this package has; then
-`search_text` (what BM25 sees) and `vector`, in the tables that are searched.
+`search_text` (what BM25 sees), `vector` and `vector_of`, in the tables that are searched.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import pyarrow as pa
 
@@ -60,11 +61,16 @@ MATCHED = frozenset({"text_units", "entities", "community_reports"})
 EMBEDDED = MATCHED | {"facts"}
 """Tables with `vector`, for nearest-neighbour search."""
 
+VECTOR_OF = "vector_of"
+"""In tables with vectors, by what the text is known that was embedded: the next build need not embed it."""
+KEY_BYTES = 16
+
 _STRINGS = pa.list_(pa.string())
 _ARROW_TYPES: Mapping[object, pa.DataType] = {
     str: pa.string(),
     str | None: pa.string(),
     int: pa.int64(),
+    int | None: pa.int64(),
     float: pa.float64(),
     bool: pa.bool_(),
     tuple[str, ...]: _STRINGS,
@@ -88,6 +94,13 @@ class Searchable:
     """Plain text for full-text search; unused by tables outside `MATCHED`."""
     vectors: "NDArray[np.float32]"
     """Shape (records, dimensions), also when there are no records."""
+    embedded: Sequence[str] = ()
+    """The texts that the vectors were made from; none: not known."""
+
+
+def key_of(text: str) -> bytes:
+    """A hash of a text that was embedded."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
 
 
 def columns(name: str) -> pa.Schema:
@@ -107,6 +120,7 @@ def schema(name: str, dimensions: int) -> pa.Schema:
         result = result.append(pa.field("search_text", pa.string()))
     if name in EMBEDDED:
         result = result.append(pa.field("vector", pa.list_(pa.float32(), dimensions)))
+        result = result.append(pa.field(VECTOR_OF, pa.binary(KEY_BYTES)))
     return result
 
 
@@ -137,7 +151,8 @@ def to_table(
 def to_records(name: str, table: pa.Table) -> list[Any]:
     """The records of a table, `TABLES[name]` each: what `to_table` was given.
 
-    The table needs the columns of `columns(name)`; a null list is an empty one.
+    The table needs the columns of `columns(name)`, except those that may be null, which an older
+    index can lack; a null list is an empty one.
     """
     fields = [_decoded(table, field, hint) for field, hint in get_type_hints(TABLES[name]).items()]
     return [TABLES[name](*row) for row in zip(*fields, strict=True)]
@@ -161,11 +176,16 @@ def _with_search(name: str, table: pa.Table, searchable: Searchable | None) -> p
         table = table.append_column("search_text", pa.array(map(search_terms, searchable.texts), pa.string()))
     length = searchable.vectors.shape[1]
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(searchable.vectors.ravel(), pa.float32()), length)
-    return table.append_column("vector", vectors)
+    keys = list(map(key_of, searchable.embedded)) or [None] * table.num_rows
+    table = table.append_column("vector", vectors)
+    return table.append_column(VECTOR_OF, pa.array(keys, pa.binary(KEY_BYTES)))
 
 
 def _decoded(table: pa.Table, field: str, hint: object) -> list[Any]:
-    values: list[Any] = table[_RENAMED.get(field, field)].to_pylist()
+    column = _RENAMED.get(field, field)
+    if column not in table.column_names and type(None) in get_args(hint):
+        return [None] * table.num_rows
+    values: list[Any] = table[column].to_pylist()
     if hint == tuple[Finding, ...]:
         return _findings(values, table["finding_text_unit_ids"].to_pylist())
     if hint == Mapping[str, object]:

@@ -289,3 +289,34 @@ def test_a_retrieval_corpus():
     assert max(unit.n_tokens for unit in units) <= 300
     for passage in documents[:200]:
         assert "".join(unit.text for unit in units if unit.document_id == passage.id) == passage.text
+
+
+# --- Pages -------------------------------------------------------------------------------
+
+
+@given(st.lists(texts.filter(lambda text: "\f" not in text), min_size=1, max_size=5), st.sampled_from([16, 40]))
+@settings(deadline=None, max_examples=100)
+def test_the_page_is_that_of_the_first_character_that_can_be_seen(parts: list[str], size: int):
+    text = "\f".join(parts)
+    for unit in split(text, size):
+        first = unit.start + len(unit.text) - len(unit.text.lstrip())
+        # Of white space alone, the place after it counts.
+        assert unit.page == (1 + text[:first].count("\f") if len(parts) > 1 else None)
+
+
+def test_pages_of_units():
+    page = "This sentence has about ten tokens in it, perhaps. "
+    units = split(f"{page * 2}\f{page}{page}\f\n\f\n{page}{page}\f\n\f", 16)
+    assert [unit.page for unit in units] == [1, 1, 2, 2, 4, 4]
+
+
+def test_a_page_break_before_a_heading_belongs_to_it():
+    units = split(f"{SENTENCES}\n\f# Part\n\n{SENTENCES}")
+    assert [(unit.page, unit.headings, unit.text[0]) for unit in units] == [(1, (), "T"), (2, ("Part",), "\f")]
+
+
+def test_pages_are_no_part_of_ids():
+    before, after = split(f"One.\f{SENTENCES}\n# H\n{SENTENCES}"), split(f"One.\f\f{SENTENCES}\n# H\n{SENTENCES}")
+    assert [unit.page for unit in after] == [1, 3]
+    assert [unit.page for unit in before] == [1, 2]
+    assert before[-1].id == after[-1].id

@@ -2,6 +2,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -37,7 +38,9 @@ def clique(members: Sequence[int]) -> list[tuple[int, int]]:
 def check(communities: list[Community], graph: Graph) -> None:
     """The hierarchy is one of partitions, and its numbers agree with each other."""
     by_number = {community.community: community for community in communities}
-    assert list(by_number) == list(range(len(communities)))
+    assert len(by_number) == len(communities)
+    assert list(by_number.values()) == sorted(communities, key=lambda c: (c.level, c.community))
+    assert all((c.human_readable_id, c.title) == (c.community, f"Community {c.community}") for c in communities)
     assert len({community.id for community in communities}) == len(communities)
     top = [id_ for community in communities if community.level == 0 for id_ in community.entity_ids]
     assert sorted(top) == sorted(entity.id for entity in graph.entities)
@@ -70,12 +73,13 @@ def test_any_graph_is_partitioned_level_by_level(size: int, edges: list[tuple[in
     communities = detect(built, CommunitySettings(max_size=max_size))
 
     check(communities, built)
+    assert [c.community for c in communities] == list(range(len(communities)))
     assert communities == detect(built, CommunitySettings(max_size=max_size))
 
 
 @given(edges, st.randoms())
 @settings(deadline=None, max_examples=50)
-def test_the_order_of_the_input_decides_nothing(edges: list[tuple[int, int]], random):
+def test_the_order_of_the_input_decides_nothing(edges: list[tuple[int, int]], random: Random):
     built = make_graph(SIZE, edges)
     turned = [replace(e, text_unit_ids=tuple(random.sample(e.text_unit_ids, e.frequency))) for e in built.entities]
     again = replace(built, entities=tuple(turned))
@@ -166,3 +170,150 @@ def test_the_period_is_written_into_every_community():
     built = make_graph(4, [(0, 1)])
 
     assert {c.period for c in detect(built, CommunitySettings(), period="2026-11-21")} == {"2026-11-21"}
+
+
+# --- After a change ----------------------------------------------------------------------
+
+GROUPS, GROUP = 12, 8
+
+
+def planted(random: Random) -> list[tuple[int, int]]:
+    """Dense groups with few edges between them."""
+    inside = [(g * GROUP + a, g * GROUP + b) for g in range(GROUPS) for a, b in combinations(range(GROUP), 2)]
+    nodes = range(GROUPS * GROUP)
+    kept = [edge for edge in inside if random.random() < 0.7]
+    return [*kept, *((random.choice(nodes), random.choice(nodes)) for _ in range(40))]
+
+
+def sparse() -> list[tuple[int, int]]:
+    """A long string of nodes, each tied to two of those that follow."""
+    random = seeded(5)
+    return [(n, min(int(random.expovariate(0.1)) + n + 1, 799)) for n in range(799) for _ in range(2)]
+
+
+def seeded(seed: int) -> Random:
+    return Random(seed)  # noqa: S311
+
+
+def without(edges: Sequence[tuple[int, int]], gone: set[int]) -> list[tuple[int, int]]:
+    return [edge for edge in edges if gone.isdisjoint(edge)]
+
+
+def quality(built: Graph, communities: Sequence[Community]) -> float:
+    """Modularity of the coarsest level, told apart from the code under test by its textbook form."""
+    of = {id_: c.community for c in communities if c.level == 0 for id_ in c.entity_ids}
+    ids = {entity.title: entity.id for entity in built.entities}
+    total = sum(edge.weight for edge in built.relationships)
+    degrees: defaultdict[int, float] = defaultdict(float)
+    inside = 0.0
+    for edge in built.relationships:
+        ends = [of[ids[edge.source]], of[ids[edge.target]]]
+        inside += edge.weight * (ends[0] == ends[1])
+        for end in ends:
+            degrees[end] += edge.weight
+    return inside / total - sum((degree / (2 * total)) ** 2 for degree in degrees.values())
+
+
+def same_members(some: Iterable[Community], others: Iterable[Community]) -> int:
+    known = {(c.level, frozenset(c.entity_ids)) for c in others}
+    return sum((c.level, frozenset(c.entity_ids)) in known for c in some)
+
+
+@given(st.randoms(use_true_random=False), st.sets(st.integers(0, GROUPS * GROUP - 1), max_size=10), st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_what_is_followed_is_valid_and_as_good_as_a_cold_start(random: Random, changed: set[int], added: bool):
+    edges = planted(random)
+    whole, part = linked(edges), linked(without(edges, changed))
+    old, new = (part, whole) if added else (whole, part)
+    options = CommunitySettings(max_size=GROUP)
+    before = detect(old, options, "1")
+
+    after = detect(new, options, "2", before)
+
+    check(after, new)
+    cold = quality(new, detect(new, options))
+    assert quality(new, after) >= 0.99 * cold - 1e-9
+    assert after == detect(new, options, "3", after)
+    known = {c.community: (c.level, set(c.entity_ids)) for c in before}
+    for community in after:
+        own = set(community.entity_ids)
+        level = [(n, ids) for n, (level, ids) in known.items() if level == community.level]
+        alike = {n for n, ids in level if 2 * len(own & ids) > len(own | ids)}
+        assert {community.community} == alike if alike else community.community > max(known)
+
+
+def linked(edges: Iterable[tuple[int, int]]) -> Graph:
+    """A graph of edges, each in a text unit of its own."""
+    return graph.build(
+        [
+            Extraction(f"u{a}-{b}", (), (ExtractedRelationship(f"e{a:03}", f"e{b:03}", "", 1.0),))
+            for a, b in dict.fromkeys((min(edge), max(edge)) for edge in edges)
+        ],
+        max_descriptions=3,
+    )
+
+
+def test_a_small_change_touches_few_communities():
+    """A sparse graph has many partitions as good as the best; a cold start picks another one."""
+    edges = sparse()
+    old, new = linked(edges), linked([*edges, (400, 900), (900, 901)])
+    before = detect(old, CommunitySettings(), "1")
+
+    after = detect(new, CommunitySettings(), "2", before)
+    cold = detect(new, CommunitySettings(), "1")
+
+    assert len(after) - same_members(after, before) <= 3
+    assert len(cold) - same_members(cold, before) > 15
+    assert len({*after} - {*before}) <= 3
+    assert {c.period for c in {*after} & {*before}} == {"1"}
+    assert {c.period for c in {*after} - {*before}} == {"2"}
+
+
+def test_of_an_unchanged_graph_nothing_changes():
+    built = linked(planted(seeded(1)))
+    before = detect(built, CommunitySettings(max_size=GROUP), "1")
+
+    assert detect(built, CommunitySettings(max_size=GROUP), "2", before) == before
+
+
+def test_what_is_much_worse_than_a_cold_start_is_not_followed():
+    built = linked(planted(seeded(2)))
+    cold = detect(built, CommunitySettings())
+    members = [entity.id for entity in built.entities]
+    random = [replace(cold[n], entity_ids=tuple(members[n::GROUPS])) for n in range(GROUPS)]
+
+    after = detect(built, CommunitySettings(), before=random)
+
+    assert same_members(after, cold) == len(cold) == len(after)
+
+
+def test_without_a_warm_start_what_was_before_has_no_say():
+    edges = planted(seeded(3))
+    before = detect(linked(without(edges, {0, 1, 50})), CommunitySettings(), "1")
+    built, cold = linked(edges), CommunitySettings(warm_start=False)
+
+    assert detect(built, cold, "2", before) == detect(built, cold, "2") == detect(built, CommunitySettings(), "2")
+
+
+def test_children_are_in_the_order_of_their_members_whatever_their_numbers():
+    """What is asked about their parent tells of them in this order: a number must not change it."""
+    built, options = linked(sparse()), CommunitySettings(max_size=GROUP)
+    cold = detect(built, options)
+    renumbered = {c.community: 100 - c.community for c in cold} | {-1: -1}
+    before = [
+        replace(
+            c,
+            community=renumbered[c.community],
+            parent=renumbered[c.parent],
+            children=tuple(renumbered[child] for child in c.children),
+        )
+        for c in cold
+    ]
+
+    after = {c.community: c for c in detect(built, options, before=before)}
+
+    parents = [c for c in before if c.children]
+    assert parents
+    for parent in parents:
+        assert after[parent.community].children == parent.children
+        assert after[parent.community].entity_ids == parent.entity_ids

@@ -81,8 +81,8 @@ def test_after_a_run_nothing_would_be_asked_and_everything_is_counted(done: tupl
         (0, 0, 0, 0.0)
     ] * 4
     assert all(stage.exact for stage in found.stages)
-    assert stage(found, extraction.STAGE).remembered == len(done[1].asked(extraction.STAGE))
-    # Pairs, descriptions and communities are remembered each by itself.
+    # Text units, pairs, descriptions and communities are remembered each by itself.
+    assert stage(found, extraction.STAGE).remembered == done[1].summary.text_units
     assert all(stage(found, name).remembered >= len(done[1].asked(name)) for name in STAGES)
     assert found.cost == 0
 
@@ -95,7 +95,7 @@ def test_what_is_remembered_is_not_counted_again(done: tuple[Path, Built], tmp_p
     built = build(root)
 
     assert found.calls == len(built.asked(extraction.STAGE)) > 0
-    assert found.remembered == len(done[1].asked(extraction.STAGE))
+    assert found.remembered == done[1].summary.text_units
 
 
 def test_other_settings_of_reports_cost_reports_alone(done: tuple[Path, Built]):

@@ -1,7 +1,9 @@
 import csv
 import json
+import os
 import re
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -149,6 +151,31 @@ def test_duplicates_are_indexed_once(folder: Path):
     assert loaded.notices == ("b.txt is an exact copy of a.txt; indexed once",)
 
 
+def test_near_duplicates(folder: Path):
+    words = [f"word{number}" for number in range(300)]
+    for name, last in (("a.txt", "one"), ("b.txt", "two"), ("c.txt", "one")):
+        write(folder, name, " ".join([*words, last]))
+    write(folder, "d.txt", "Another.")
+    copy = "c.txt is an exact copy of a.txt; indexed once"
+    assert [document.source for document in read(folder).documents] == ["a.txt", "b.txt", "d.txt"]
+    reported = read(folder, dedupe="report")
+    assert reported.documents == read(folder).documents
+    assert reported.notices == (copy, "b.txt is 99 % the same as a.txt")
+    skipped = read(folder, dedupe="skip")
+    assert [(document.source, document.human_readable_id) for document in skipped.documents] == [
+        ("a.txt", 0),
+        ("d.txt", 1),
+    ]
+    assert skipped.notices == (copy, "b.txt is 99 % the same as a.txt; left out (input.dedupe: skip)")
+
+
+def test_a_touched_file_is_the_same_document(folder: Path):
+    before = only(folder, "a.txt", "The same.")
+    os.utime(folder / "a.txt", (0, 0))
+    (after,) = read(folder).documents
+    assert after == replace(before, creation_date="1970-01-01T00:00:00+00:00")
+
+
 def test_renaming_keeps_the_id_and_a_given_title_is_part_of_it(folder: Path):
     before = only(folder, "a.txt", "The same.")
     (folder / "a.txt").rename(folder / "b.txt")
@@ -243,6 +270,25 @@ def test_front_matter(folder: Path):
     assert document.metadata == {"date": "2024-05-06", "tags": ["a", "b"], "x": None}
 
 
+def test_front_matter_in_toml(folder: Path):
+    block = 'title = "Named"\ndate = 2024-05-06\ntags = ["a", "b"]\nyear = 1843\n[place]\ncity = "London"\n'
+    document = only(folder, "a.md", f"+++\n{block}+++\nText.\n")
+    assert (document.title, document.text) == ("Named", "Text.\n")
+    assert document.metadata == {
+        "date": "2024-05-06",
+        "tags": ["a", "b"],
+        "year": 1843,
+        "place": {"city": "London"},
+    }
+
+
+@pytest.mark.parametrize("block", ["title: Named", "a = " + "[" * 5000, "just words", "when = 2024-99-99"])
+def test_what_is_not_toml_stays_in_the_text(folder: Path, block: str):
+    text = f"+++\n{block}\n+++\nText.\n"
+    document = only(folder, "a.md", text)
+    assert (document.text, document.titled, document.metadata) == (text, False, {})
+
+
 @pytest.mark.parametrize(
     "block",
     [
@@ -289,6 +335,23 @@ def test_html_becomes_markdown(folder: Path):
         "<ul><li>one</li><li>two</li></ul></body></html>",
     )
     assert document.text == "## Part\n\nSee the snake_case page.\n\n* one\n* two"
+
+
+def test_what_a_web_page_says_of_itself(folder: Path):
+    document = only(
+        folder,
+        "a.html",
+        "<html lang='en-GB'><meta charset='utf-8'><meta name='Author' content=' Ann\n Doe '><meta name=keywords "
+        "content='one, two,,'><meta property='article:published_time' content='2024-05-06'><meta name=date content=x>"
+        "<meta name=viewport content=y><meta name=description><p>Text.",
+    )
+    assert document.text == "Text."
+    assert document.metadata == {
+        "author": "Ann Doe",
+        "keywords": ["one", "two"],
+        "date": "2024-05-06",
+        "language": "en-GB",
+    }
 
 
 def test_html_that_looks_like_a_path_gives_no_warning(folder: Path):

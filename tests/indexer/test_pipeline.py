@@ -189,7 +189,7 @@ def test_a_build_while_another_has_the_lock_is_refused(tmp_path: Path, store: Wa
     folder = write_rows(tmp_path, MILLS)
 
     with store.lock(), pytest.raises(BuildInProgressError):
-        pipeline(LanceStore(store.folder)).run(folder)
+        pipeline(LanceStore(store.place.path)).run(folder)
 
     assert store.current() is None
 

@@ -408,6 +408,57 @@ def test_of_communities_that_came_along_or_changed_alone_reports_are_asked_for(t
     assert before.notices != after.notices
 
 
+def test_a_report_is_asked_for_again_only_if_what_it_is_made_from_changed(tmp_path: Path):
+    """New numbers, new neighbours elsewhere and more text units are no reason; parents included."""
+
+    def asked(built: Graph, communities: Sequence[Community], units: int) -> set[str]:
+        chat = FakeChat(reports)
+        service = serve(chat, tmp_path)
+        asking = Asking(service, PROMPTS, silent)
+        reporting.write(communities, built, text_units(*"abcdefgh"[:units]), asking, ReportSettings())
+        service.close()
+        assert not any("Community" in request.messages[-1].content for request in chat.requests)
+        return {"\n".join(lines.values()) for request in chat.requests for _, _, lines in parts(request)}
+
+    old, options = villages(4), CommunitySettings(resolution=0.1, max_size=9)
+    before = clustering.detect(old, options)
+    assert any(c.children for c in before)
+    assert asked(old, before, 5)
+    moved = [
+        replace(c, community=99 - c.community, parent=99 - c.parent, children=tuple(99 - n for n in c.children))
+        for c in before
+    ]
+    before = [replace(c, parent=-1) if c.level == 0 else c for c in moved]
+    new = villages(4, "aa")
+    after = clustering.detect(new, options, before=before)
+    assert {c.community for c in before} < {c.community for c in after}
+
+    told = asked(new, after, 8)
+
+    assert told
+    assert all("aa0" in text for text in told)
+    assert asked(new, after, 8) == set()
+
+
+def villages(pairs: int, newcomers: str = "") -> Graph:
+    """Cliques of five, tied two by two; newcomers, who come first in the alphabet, have one of their own."""
+    people = [[f"n{place}{number}" for number in range(5)] for place in range(2 * pairs)]
+    edges = [pair for village in people for pair in combinations(village, 2)]
+    edges += [(people[n][4], people[n + 1][0]) for n in range(0, 2 * pairs, 2)]
+    edges += combinations([f"{newcomers}{number}" for number in range(5)], 2) if newcomers else []
+    return graph.build(
+        [
+            Extraction(
+                f"u{place}",
+                tuple(ExtractedEntity(end, "person", f"{end} {LONG}") for end in ends),
+                (ExtractedRelationship(*ends, f"{ends[0]} met {ends[1]}, which {LONG}", 1.0),),
+            )
+            for place, ends in enumerate(edges)
+        ],
+        max_descriptions=3,
+    )
+
+
 def test_what_others_wait_for_is_written_in_shorter_calls_than_the_rest():
     built, related = family(groups=4, size=6)
     lone = make_graph(24, [pair for first in range(0, 24, 6) for pair in clique(range(first, first + 6))])

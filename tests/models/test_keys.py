@@ -60,3 +60,12 @@ def test_a_key_of_the_settings_goes_where_the_settings_say():
     key = keys.choose("embedding", SecretStr("mine"), "http://other.example.com", "")
     assert key.value == "mine"
     assert "mine" not in repr(key)
+
+
+@pytest.mark.parametrize(
+    ("url", "named"), [("", True), ("https://api.openai.com/v1/", True), ("https://models.test/v1", False)]
+)
+def test_the_account_to_bill_is_told_to_openai_alone(url: str, named: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.delenv("OPENAI_PROJECT_ID", raising=False)
+    assert keys.account(url) == ({"OpenAI-Organization": "org-1"} if named else {})

@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kept_segments import KeptSegments
 from scripted import request
 
 from graphrag.errors import StorageError, UnusableReplyError
 from graphrag.messages import Reply, ReplySchema, TokenUsage
 from graphrag.models import memo as module
+from graphrag.models import sending
 from graphrag.models.memo import DAY, Memo, Origin, recall
+from graphrag.models.shared_memo import SharedMemo
 
 ORIGIN = Origin.of("model", {"temperature": 0})
 
@@ -27,9 +30,11 @@ def path(tmp_path):
     return tmp_path / "new" / "folder" / "memo.sqlite"
 
 
-@pytest.fixture
-def memo(path):
-    memo = Memo(path)
+@pytest.fixture(params=["of one machine", "shared"])
+def memo(request, path, monkeypatch):
+    # What is written out is not what these tests are about; that it is done is not to disturb them.
+    monkeypatch.setattr(sending, "DELAY", 3600)
+    memo = Memo(path) if request.param == "of one machine" else SharedMemo(path, KeptSegments())
     yield memo
     memo.close()
 
@@ -220,6 +225,7 @@ def test_a_page_overwritten_with_rubbish_is_told_too(memo, path):
     path.write_bytes(data)
     with pytest.raises(StorageError, match="is damaged"):
         list(memo.replies(ORIGIN))
+    path.unlink()
 
 
 def test_a_folder_in_its_place_is_told(tmp_path):

@@ -3,7 +3,8 @@
 from unittest.mock import patch
 
 from graphrag.storage import lance_tables
-from graphrag.storage.lance import LanceReader, LanceStore
+from graphrag.storage.lance import LanceStore
+from graphrag.storage.lance_reader import LanceReader
 
 
 class PublicLanceStore(LanceStore):

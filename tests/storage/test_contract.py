@@ -9,19 +9,38 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from object_storage import serving
 
 from graphrag.errors import BuildInProgressError, IndexMismatchError, IndexNotFoundError, StorageError
-from graphrag.storage.base import Store
+from graphrag.records import TextUnit
+from graphrag.storage import leases
+from graphrag.storage.base import Store, Version
 from graphrag.storage.lance import LanceStore
-from graphrag.storage.schema import EMBEDDED, MATCHED, TABLES
+from graphrag.storage.schema import EMBEDDED, MATCHED, TABLES, to_table
 
+from .bucket_lance import BUCKET, BucketLanceStore
 from .public_lance import PublicLanceStore
-from .samples import DIMENSIONS, TEXTS, empty_tables, make_build, make_tables
+from .samples import DIMENSIONS, TEXTS, empty_tables, make_build, make_tables, searchable
+
+pytestmark = pytest.mark.enable_socket
 
 TESTS = Path(__file__).parents[1]
 
-STORES: dict[str, Callable[[Path], Store]] = {"lance": LanceStore, "lance, public": PublicLanceStore}
+STORES: dict[str, Callable[[Path], Store]] = {
+    "lance": LanceStore,
+    "lance, public": PublicLanceStore,
+    "lance, in a bucket": BucketLanceStore,
+}
 """Classes that take the index's folder."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server() -> Iterator[None]:
+    with serving() as server:
+        server.new_bucket(BUCKET)
+        yield
 
 
 @pytest.fixture(params=STORES)
@@ -255,7 +274,9 @@ def test_the_lock_is_freed_by_an_error(store: Store) -> None:
         assert store.current() is None
 
 
-def test_another_process_is_refused_until_the_first_dies(store: Store, tmp_path: Path) -> None:
+def test_another_process_is_refused_until_the_first_dies(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kind = type(store)
     program = f"import sys; from pathlib import Path; from {kind.__module__} import {kind.__name__} as Store\n"
     program += f"with Store(Path({str(tmp_path / 'output')!r})).lock(): print('held', flush=True); sys.stdin.read()"
@@ -266,5 +287,76 @@ def test_another_process_is_refused_until_the_first_dies(store: Store, tmp_path:
         with pytest.raises(BuildInProgressError), store.lock():
             pass
         process.kill()
+    monkeypatch.setattr(leases, "TERM", 0.0)
     with store.lock():
         assert store.current() is None
+
+
+# --- Changes -----------------------------------------------------------------------------
+
+
+def numbered(texts: dict[int, str]) -> dict[str, pa.Table]:
+    """A build whose text units have these numbers and, for ids, these numbers too."""
+    units = [TextUnit(f"u{number}", text, 5, "d", human_readable_id=number) for number, text in sorted(texts.items())]
+    return {**make_tables(), "text_units": to_table("text_units", units, searchable([unit.text for unit in units]))}
+
+
+WORDS = st.lists(st.sampled_from(TEXTS[0].split() + TEXTS[2].split()), min_size=1, max_size=4).map(" ".join)
+COLLECTIONS = st.dictionaries(st.integers(0, 30), WORDS, min_size=1, max_size=20)
+
+
+@settings(max_examples=15, deadline=None)
+@given(collections=st.lists(COLLECTIONS, min_size=2, max_size=4), name=st.sampled_from(sorted(STORES)))
+def test_changes_end_in_what_a_new_index_would_hold(
+    tmp_path_factory: pytest.TempPathFactory, collections: list[dict[int, str]], name: str
+) -> None:
+    changed = STORES[name](tmp_path_factory.mktemp("changed"))
+    for number, collection in enumerate(collections):
+        changed.publish(numbered(collection), make_build(str(number)))
+    fresh = STORES[name](tmp_path_factory.mktemp("fresh"))
+    fresh.publish(numbered(collections[-1]), make_build("fresh"))
+
+    for table in TABLES:
+        assert changed.open().table(table).equals(fresh.open().table(table))
+    for question in ("hound", "snow fell", "forest in the city"):
+        assert changed.open().matching("text_units", question, 50) == fresh.open().matching("text_units", question, 50)
+
+
+def test_versions_can_be_gone_back_to_and_forth(store: Store) -> None:
+    assert store.versions() == []
+    store.publish(make_tables(), make_build("first"))
+    store.publish(make_tables(["A fox."]), make_build("second"))
+    assert [(version.number, version.published) for version in store.versions()] == [(1, False), (2, True)]
+
+    with store.lock():
+        assert store.rollback(1) == Version(1, make_build("first"), published=True)
+
+    assert store.current() == make_build("first")
+    assert store.open().table("text_units").equals(make_tables()["text_units"])
+    assert [hit.id for hit in store.open().matching("text_units", "hound", 5)] == ["u1", "u0"]
+    store.publish(make_tables(["An owl.", *TEXTS[1:]]), make_build("third"))
+    assert store.open().matching("text_units", "fox", 5) == []
+    assert [version.number for version in store.versions()] == [2, 1, 3]
+    store.rollback(2)
+    assert [hit.id for hit in store.open().matching("text_units", "fox", 5)] == ["u0"]
+
+
+@pytest.mark.parametrize("number", [0, 1, 7])
+def test_there_is_no_going_back_to_what_is_not_kept(store: Store, number: int) -> None:
+    store.publish(make_tables(), make_build("first"))
+
+    with pytest.raises(StorageError, match=f"no version {number} of the index in .* is kept; there is none"):
+        store.rollback(number)
+    assert store.current() == make_build("first")
+
+
+def test_a_clean_up_leaves_the_published_build_alone(store: Store) -> None:
+    for text in ("A fox.", "An owl.", "A hare."):
+        store.publish(make_tables([text, *TEXTS]), make_build(text))
+    before = {name: store.open().table(name) for name in TABLES}
+
+    store.clean(everything=True)
+
+    assert [version.number for version in store.versions()] == [3]
+    assert {name: store.open().table(name) for name in TABLES} == before
+    assert [hit.id for hit in store.open().matching("text_units", "hare", 5)] == ["u0"]

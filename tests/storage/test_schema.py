@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -21,6 +22,7 @@ VALUES: dict[object, st.SearchStrategy[Any]] = {
     str: st.text(),
     str | None: st.none() | st.text(),
     int: INTS,
+    int | None: st.none() | INTS,
     float: st.floats(allow_nan=False),
     bool: st.booleans(),
     tuple[str, ...]: st.lists(st.text(), max_size=3).map(tuple),
@@ -59,10 +61,19 @@ def test_own_columns() -> None:
 
     assert {name: names for name, names in own.items() if names} == {
         "documents": ["source", "source_id", "titled"],
-        "text_units": ["start", "end", "headings"],
+        "text_units": ["start", "end", "headings", "page"],
         "entities": ["aliases"],
         "community_reports": ["finding_text_unit_ids"],
     }
+
+
+def test_an_older_index_may_lack_a_column_that_can_be_null() -> None:
+    units = [TextUnit("u", "Text.", 1, "d", page=3)]
+    table = to_table("text_units", units, Searchable([""], np.ones((1, 3), np.float32)))
+
+    assert to_records("text_units", table.drop_columns(["page"])) == [replace(units[0], page=None)]
+    with pytest.raises(KeyError):
+        to_records("text_units", table.drop_columns(["start"]))
 
 
 def test_search_columns() -> None:

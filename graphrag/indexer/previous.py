@@ -1,0 +1,122 @@
+"""What a build takes over from the index before it: numbers, communities and vectors of what stayed.
+
+Nothing of it decides what is in the index. Without it a build makes the same records; only numbers,
+and the communities that are followed (`clustering`), depend on what was there before.
+"""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from graphrag.errors import IndexNotFoundError, StorageError
+from graphrag.models.base import Embedder
+from graphrag.records import Claim, Community, Document, Entity, Fact, Relationship, TextUnit
+from graphrag.storage import schema
+from graphrag.storage.arrays import matrix
+from graphrag.storage.base import Build, Reader, Store
+from graphrag.storage.schema import EMBEDDED, VECTOR_OF, key_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Numbered = TypeVar("Numbered", Document, TextUnit, Entity, Relationship, Fact, Claim)
+
+NUMBERED = ("documents", "text_units", "entities", "relationships", "facts", "covariates")
+IMPORT = "import"
+"""The method of an index that another program made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The index that was published when a build began; empty if there was none that can be used."""
+
+    build: Build | None = None
+    documents: tuple[Document, ...] = ()
+    numbers: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    """`human_readable_id` by id, by table."""
+    communities: tuple[Community, ...] = ()
+    vectors: tuple[tuple[Sequence[bytes], "NDArray[np.float32]"], ...] = ()
+    """Keys of texts and, row by row, their vectors."""
+
+    def numbered(self, table: str, records: Iterable[Numbered]) -> tuple[Numbered, ...]:
+        """The records, those of before under their numbers and new ones under numbers after all of these."""
+        known = self.numbers.get(table, {})
+        following = max(known.values(), default=-1) + 1
+        result: list[Numbered] = []
+        for record in records:
+            number = known.get(record.id, following)
+            following += number == following
+            same = number == record.human_readable_id
+            result.append(record if same else replace(record, human_readable_id=number))
+        return tuple(result)
+
+    def remembering(self, embedder: Embedder) -> Embedder:
+        """The embedder, which is not asked for what the index has vectors of."""
+        return KnownVectors(embedder, self.vectors) if self.vectors else embedder
+
+
+def look_back(store: Store, embedder: Embedder, method: str) -> Previous:
+    """What a build by this method with this embedder can use. What cannot be read is made anew."""
+    try:
+        reader = store.open()
+        build = reader.build
+        if build.method == IMPORT:
+            return Previous(build)
+        alike = (build.embedding_model, build.dimensions) == (embedder.name, embedder.dimensions)
+        return Previous(
+            build,
+            tuple(_records(reader, "documents")),
+            {name: _numbers(reader, name) for name in NUMBERED},
+            tuple(_records(reader, "communities")) if build.method == method else (),
+            tuple(_vectors(reader)) if alike else (),
+        )
+    except (IndexNotFoundError, StorageError):
+        return Previous()
+
+
+class KnownVectors:
+    """An `Embedder` in front of another, for texts whose vectors an index has."""
+
+    def __init__(self, embedder: Embedder, known: Iterable[tuple[Sequence[bytes], "NDArray[np.float32]"]]) -> None:
+        self._embedder = embedder
+        self._known = {key: (vectors, row) for keys, vectors in known for row, key in enumerate(keys)}
+
+    @property
+    def name(self) -> str:
+        """That of the embedder behind."""
+        return self._embedder.name
+
+    @property
+    def dimensions(self) -> int:
+        """That of the embedder behind."""
+        return self._embedder.dimensions
+
+    def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+        """Unit vectors, shape (len(texts), dimensions): the index's, or those of the embedder behind."""
+        import numpy as np
+
+        found = {text: self._known.get(key_of(text)) for text in texts}
+        missing = [text for text, place in found.items() if place is None]
+        made = dict(zip(missing, self._embedder.embed(missing), strict=True)) if missing else {}
+        rows = [made[text] if (place := found[text]) is None else place[0][place[1]] for text in texts]
+        return np.array(rows, dtype=np.float32).reshape(len(texts), self.dimensions)
+
+
+def _records(reader: Reader, table: str) -> list[Any]:
+    return schema.to_records(table, reader.table(table, schema.columns(table).names))
+
+
+def _numbers(reader: Reader, table: str) -> dict[str, int]:
+    found = reader.table(table, ["id", "human_readable_id"])
+    ids: list[Any] = found["id"].to_pylist()
+    numbers: list[Any] = found["human_readable_id"].to_pylist()
+    return dict(zip(ids, numbers, strict=True))
+
+
+def _vectors(reader: Reader) -> Iterable[tuple[Sequence[bytes], "NDArray[np.float32]"]]:
+    for table in sorted(EMBEDDED):
+        found = reader.table(table, [VECTOR_OF, "vector"])
+        keys: list[Any] = found[VECTOR_OF].to_pylist()
+        yield keys, matrix(found["vector"])

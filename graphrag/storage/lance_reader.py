@@ -1,0 +1,135 @@
+"""A published build as LanceDB's tables give it."""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Generator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from graphrag.errors import IndexMismatchError
+from graphrag.language import search_terms
+from graphrag.storage.arrays import matrix, take
+from graphrag.storage.base import Build, Hit
+from graphrag.storage.lance_errors import storage_errors
+from graphrag.storage.lance_tables import TableReader
+from graphrag.storage.order import NUMBER, in_order
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+FLAT_ROWS = 20_000
+"""Below this many rows every vector is compared: exact, and as fast as an index. Readers keep the
+vectors of such tables, 30 MB each at most."""
+
+
+class LanceReader:
+    """The build that was published when the reader was opened. Safe to use from several threads."""
+
+    def __init__(
+        self, where: str, build: Build, tables: Mapping[str, TableReader], unordered: Set[str] = frozenset()
+    ) -> None:
+        """`unordered` are the tables whose rows are not in the order that they were published in."""
+        self._where = where
+        self._unordered = unordered
+        self._build = build
+        self._tables = tables
+        self._vectors: dict[str, tuple[list[str], NDArray[np.float32]] | None] = {}
+
+    @property
+    def build(self) -> Build:
+        """What the build says of itself."""
+        return self._build
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> "pa.Table":
+        """A whole table in the order it was published in, or some columns of it, in their order."""
+        if name not in self._unordered:
+            with self._reading():
+                return self._tables[name].rows(columns)
+        wanted = None if columns is None else [*dict.fromkeys([*columns, NUMBER])]
+        with self._reading():
+            found = in_order(self._tables[name].rows(wanted))
+        return found if columns is None else found.select(list(columns))
+
+    def rows(self, name: str, ids: Sequence[str], columns: Sequence[str] | None = None) -> "pa.Table":
+        """The rows with these ids, in the order of `ids`; unknown ids are left out."""
+        wanted = None if columns is None else [*dict.fromkeys(["id", *columns])]
+        with self._reading():
+            found = self._tables[name].rows(wanted, ids)
+        position = {found_id: row for row, found_id in enumerate(found["id"].to_pylist())}
+        ordered = take(found, [position[row_id] for row_id in ids if row_id in position])
+        return ordered if columns is None else ordered.select(list(columns))
+
+    def nearest(self, name: str, vector: "NDArray[np.float32]", k: int) -> list[Hit]:
+        """The k rows whose vectors are nearest, best first; score is the cosine similarity.
+
+        A vector of zeros has no direction: it finds nothing and is never found. Raises
+        IndexMismatchError if `vector` has another length than those of the index.
+        """
+        if vector.shape != (self._build.dimensions,):
+            raise IndexMismatchError(
+                f"the index has vectors of length {self._build.dimensions} ({self._build.embedding_model}), "
+                f"the question one of {vector.size}: use the same embedding model, or rebuild with `graphrag index`"
+            )
+        if k < 1:
+            return []
+        kept = self._kept_vectors(name)
+        if kept:
+            return _nearest(*kept, vector, k)
+        with self._reading():
+            found: Any = self._tables[name].nearest(vector, k)
+        return _hits(found["id"].to_pylist(), [1 - distance for distance in found["_distance"].to_pylist()])
+
+    def _kept_vectors(self, name: str) -> "tuple[list[str], NDArray[np.float32]] | None":
+        """The vectors of a small table at length 1, and their ids: read once. None for a large one."""
+        if name not in self._vectors:
+            with self._reading():
+                small = self._tables[name].count() < FLAT_ROWS
+            self._vectors[name] = _directed(self.table(name, ["id", "vector"])) if small else None
+        return self._vectors[name]
+
+    def matching(self, name: str, text: str, k: int) -> list[Hit]:
+        """The k rows that BM25 ranks best for any of the words of `text`, best first.
+
+        `text` is plain: it is analysed as the index was, and no character in it has a meaning.
+        """
+        terms = search_terms(text)
+        if not terms or k < 1:
+            return []
+        with self._reading():
+            found: Any = self._tables[name].matching(terms, k)
+        return _hits(found["id"].to_pylist(), found["_score"].to_pylist())
+
+    @contextmanager
+    def _reading(self) -> Generator[None]:
+        with storage_errors(f"cannot read the index in {self._where}; open it again, or run `graphrag index`"):
+            yield
+
+
+def _directed(table: "pa.Table") -> "tuple[list[str], NDArray[np.float32]]":
+    """The vectors that have a direction, at length 1, and their ids."""
+    import numpy as np
+
+    ids: list[Any] = table["id"].to_pylist()
+    vectors = matrix(table["vector"])
+    lengths = np.linalg.norm(vectors, axis=1)
+    rows: list[int] = np.flatnonzero(lengths).tolist()
+    return [ids[row] for row in rows], vectors[rows] / lengths[rows, None]
+
+
+def _nearest(ids: list[str], vectors: "NDArray[np.float32]", vector: "NDArray[np.float32]", k: int) -> list[Hit]:
+    """By one product with all vectors: exact, and quicker than to ask for a scan."""
+    import numpy as np
+
+    length = float(np.linalg.norm(vector))
+    if not length or not ids:
+        return []
+    # By this thread alone: those of BLAS spin for milliseconds after a product.
+    scores = np.einsum("ij,j->i", vectors, vector / length)
+    best: list[int] = np.argpartition(-scores, min(k, len(ids)) - 1)[:k].tolist()
+    return _hits([ids[row] for row in best], [float(scores[row]) for row in best])
+
+
+def _hits(ids: Sequence[str], scores: Sequence[float]) -> list[Hit]:
+    # Equal scores come in no particular order; by id, they come in the same one from every build.
+    return sorted(map(Hit, ids, scores), key=lambda hit: (-hit.score, hit.id))
