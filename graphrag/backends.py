@@ -16,6 +16,7 @@ from graphrag.models.cached import CachedEmbedder
 from graphrag.models.dry_run import RememberedVectors
 from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.models.memo import Memo
+from graphrag.models.remembering import RememberingEmbedder
 from graphrag.models.remote_embedder import EmbeddingClient, RemoteEmbedder
 from graphrag.models.service import ModelService
 from graphrag.settings import LLMSettings, Settings
@@ -96,6 +97,12 @@ class Backends:
             return CachedEmbedder(EmbeddedEmbedder())
         client = self._embedding_client()
         return RemoteEmbedder(client, memo or self.memo(), self.settings.embedding, self.settings.llm)
+
+    def remembering(self, embedder: Embedder) -> Embedder:
+        """The embedder, with a memory for what no index keeps the vectors of: names that are compared."""
+        # The vectors of a server are remembered as it is.
+        own = isinstance(embedder, CachedEmbedder)
+        return RememberingEmbedder(embedder, self.memo) if own else embedder
 
     def silent_embedder(self, configured: Embedder) -> Embedder:
         """One that asks no server, for a dry run: the configured one where it asks none itself."""

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -13,13 +12,14 @@ from typing import TYPE_CHECKING, Literal
 from graphrag import settings as settings_module
 from graphrag.answers import Answer, Event, Finished, QueryOptions, RetrievedUnit
 from graphrag.backends import Backends
+from graphrag.building import Builder, Manner
 from graphrag.errors import IndexMismatchError, MissingDependencyError, QueryError
-from graphrag.models.base import ChatModel, Embedder, KeepingService, Reranker
+from graphrag.models.base import ChatModel, Embedder, Reranker
 from graphrag.models.budget import Budget
 from graphrag.models.cached import CachedEmbedder
 from graphrag.models.service import ModelService
 from graphrag.progress import Progress, silent
-from graphrag.records import Document, Estimate, IndexSummary, StageUsage
+from graphrag.records import Estimate, IndexSummary
 from graphrag.settings import Settings
 from graphrag.storage.base import Build, Reader, Store, Version
 from graphrag.storage.lance import LanceStore
@@ -31,11 +31,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from graphrag.indexer.editing import Edits
     from graphrag.indexer.integrity import Checked
     from graphrag.indexer.profiling import Options
     from graphrag.indexer.prompt_tuning import Tuned
-    from graphrag.indexer.standard import Standard
     from graphrag.models.checkup import Check
     from graphrag.query.chat import Chat
     from graphrag.query.conversing import Conversation
@@ -44,19 +42,6 @@ if TYPE_CHECKING:
 IndexMethod = Literal["auto", "standard", "fast"]
 QueryMethod = Literal["auto", "local", "global", "drift", "basic"]
 RetrievalMethod = Literal["local", "basic"]
-
-
-NO_LIMIT = Budget()
-
-
-@dataclass(frozen=True, slots=True)
-class Building:
-    """How an index is built."""
-
-    progress: Progress
-    resolve: bool = True
-    budget: Budget = NO_LIMIT
-    purge: bool = False
 
 
 class GraphRAG:
@@ -130,8 +115,8 @@ class GraphRAG:
         StorageError, PromptError or UnavailableError; the index published before stays as it is
         then, and what was paid for is kept for the next run.
         """
-        building = Building(progress, resolve, Budget(max_tokens, max_cost), purge)
-        return self._build(self._index_method(method), building)
+        manner = Manner(progress, resolve, Budget(max_tokens, max_cost), purge)
+        return self._builder.build(self._index_method(method), manner)
 
     async def aindex(
         self,
@@ -144,8 +129,8 @@ class GraphRAG:
         purge: bool = False,
     ) -> IndexSummary:
         """`index`, without blocking the event loop."""
-        building = Building(progress, resolve, Budget(max_tokens, max_cost), purge)
-        return await asyncio.to_thread(self._build, self._index_method(method), building)
+        manner = Manner(progress, resolve, Budget(max_tokens, max_cost), purge)
+        return await asyncio.to_thread(self._builder.build, self._index_method(method), manner)
 
     def add(
         self,
@@ -159,17 +144,8 @@ class GraphRAG:
         They are kept in the index. All get the `metadata`, texts the `title`. What changed in the input
         folder is indexed with them, by the method of the index. Raises InputError, and as `index` does.
         """
-        from graphrag.indexer import loading
-        from graphrag.indexer.editing import Edits
-
-        added: list[Document] = []
-        for document in documents:
-            if isinstance(document, str):
-                added.append(loading.from_text(document, title, metadata))
-            else:
-                read = loading.read_file(document, self.settings.input)
-                added += [loading.with_metadata(each, metadata or {}) for each in read]
-        return self._build(self._method_of_index(), Building(progress), Edits(add=tuple(added)))
+        added = self._builder.documents(documents, metadata or {}, title)
+        return self._builder.build(self._method_of_index(), Manner(progress), add=added)
 
     def remove(self, *documents: str, purge: bool = False, progress: Progress = silent) -> IndexSummary:
         """Take documents out of the index, and all that only they supported; what they contributed to is made
@@ -180,9 +156,8 @@ class GraphRAG:
         in the input folder is indexed as well. Raises InputError for a document that is not there, and as
         `index` does.
         """
-        from graphrag.indexer.editing import Edits
-
-        return self._build(self._method_of_index(), Building(progress, purge=purge), Edits(remove=documents))
+        manner = Manner(progress, purge=purge)
+        return self._builder.build(self._method_of_index(), manner, remove=documents)
 
     def versions(self) -> list[Version]:
         """The builds that can be gone back to, oldest first; the published one is the last. May be empty."""
@@ -207,19 +182,7 @@ class GraphRAG:
         With `repair`, what follows from the rest is recomputed and published, if any of it is wrong; faults
         that are left take a new build. Raises StorageError, or BuildInProgressError where a repair is due.
         """
-        from graphrag.indexer import integrity
-
-        checked = integrity.check(self._reader())
-        if not (repair and any(fault.repairable for fault in checked.faults)):
-            return checked
-        with self._store.lock():
-            reader = self._store.open()
-            found = integrity.check(reader).faults
-            # Another time, so that whoever has the build open sees that it is another one.
-            now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            self._store.publish(integrity.mended(reader), replace(reader.build, created=now))
-        repaired = tuple(fault for fault in found if fault.repairable)
-        return replace(integrity.check(self._reader()), repaired=repaired)
+        return self._builder.check(repair)
 
     def estimate(self, method: IndexMethod = "auto", *, progress: Progress = silent, resolve: bool = True) -> Estimate:
         """What `index` would ask of the language model and cost, by stage; asks it nothing.
@@ -228,22 +191,7 @@ class GraphRAG:
         """
         if self._index_method(method) == "fast":
             return Estimate((), 0.0)
-        from graphrag.indexer.estimating import Estimating
-        from graphrag.indexer.pipeline import Pipeline
-        from graphrag.models.budget import Prices
-        from graphrag.models.dry_run import DryRun
-        from graphrag.models.memo import Origin
-
-        llm, model, memo = self.settings.llm, self._chat or self._backends.chat_model(), self._backends.memo()
-        dry_run = DryRun(Origin.of(model.name, model.parameters), memo, llm.max_tokens)
-        embedder = self._backends.silent_embedder(self._embedder)
-        standard = self._standard(dry_run, progress, resolve, embedder)
-        pipeline = Pipeline(self.settings, embedder, self._store, progress)
-        prices = Prices(llm.prompt_price, llm.completion_price)
-        try:
-            return Estimating(pipeline, standard, dry_run, prices).estimate(self.root / self.settings.input.dir)
-        finally:
-            memo.close()
+        return self._builder.estimate(progress, resolve)
 
     def import_parquet(self, folder: str | Path, *, progress: Progress = silent) -> IndexSummary:
         """Replace the index by one that Microsoft GraphRAG 3.x wrote as parquet files.
@@ -251,11 +199,7 @@ class GraphRAG:
         Its vectors, if any, were made by a model that questions cannot be asked with here; all
         are made anew. Raises InterchangeError, StorageError or IndexingError.
         """
-        from graphrag.indexer.importing import adopt
-        from graphrag.indexer.pipeline import Pipeline
-        from graphrag.storage.interchange import read_parquet
-
-        return adopt(read_parquet(Path(folder)), Pipeline(self.settings, self._embedder, self._store, progress))
+        return self._builder.adopt(Path(folder), progress)
 
     def tune_prompts(
         self,
@@ -269,20 +213,10 @@ class GraphRAG:
 
         Raises PromptError where a prompt there was edited and `force` is false, and as `index` does.
         """
-        from graphrag.asking import Asking
-        from graphrag.indexer import prompt_tuning
-        from graphrag.indexer.pipeline import Pipeline
         from graphrag.indexer.profiling import Options
-        from graphrag.prompts import Prompts
 
         target = folder or self.root / self.settings.prompts.dir
-        prompt_tuning.check_target(target, force)
-        pipeline = Pipeline(self.settings, self._embedder, self._store, progress)
-        loaded, text_units = pipeline.read(self.root / self.settings.input.dir)
-        with self._backends.chat_service(self._chat) as service:
-            asking = Asking(service, Prompts(), progress)
-            tuned = prompt_tuning.tune(text_units, loaded.documents, asking, options or Options())
-        return tuned, prompt_tuning.write(tuned, target, force)
+        return self._builder.tune_prompts(options or Options(), target, force, progress)
 
     def doctor(self) -> "list[Check]":
         """What is right and what is wrong with models, prompts, index, memo and disk, and what to change."""
@@ -440,28 +374,9 @@ class GraphRAG:
     def _backends(self) -> Backends:
         return Backends(self.root, self.settings)
 
-    def _build(
-        self, method: Literal["standard", "fast"], building: "Building", edits: "Edits | None" = None
-    ) -> IndexSummary:
-        from graphrag.indexer.editing import Edits
-        from graphrag.indexer.pipeline import Pipeline
-
-        pipeline = Pipeline(self.settings, self._embedder, self._store, building.progress)
-        folder, edits, purge = self.root / self.settings.input.dir, edits or Edits(), building.purge
-        if method == "fast":
-            from graphrag.indexer.fast import Fast
-
-            summary = pipeline.run(folder, Fast(self.settings, building.progress), edits, purge=purge)
-            if purge:
-                with closing(self._backends.memo()) as memo:
-                    memo.forget_unused()
-            return summary
-        with self._backends.chat_service(self._chat, building.budget) as service:
-            standard = self._standard(service, building.progress, building.resolve, self._embedder)
-            summary = pipeline.run(folder, standard, edits, purge=purge)
-            if purge:
-                service.forget_unused()
-            return replace(summary, usage=_used(service))
+    @property
+    def _builder(self) -> Builder:
+        return Builder(self._backends, self._embedder, self._store, self._chat)
 
     def _method_of_index(self) -> Literal["standard", "fast"]:
         build = self._store.current()
@@ -475,14 +390,6 @@ class GraphRAG:
         if method not in ("standard", "fast"):
             raise QueryError(f"unknown indexing method '{method}': use auto, standard or fast")
         return method
-
-    def _standard(self, service: KeepingService, progress: Progress, resolve: bool, embedder: Embedder) -> "Standard":
-        from graphrag.asking import Asking
-        from graphrag.indexer.standard import Standard
-        from graphrag.prompts import Prompts
-
-        prompts = Prompts(self.root / self.settings.prompts.dir)
-        return Standard(self.settings, Asking(service, prompts, progress), embedder, resolve)
 
     def _reader(self) -> Reader:
         """To look inside; which model made the vectors does not matter for that."""
@@ -532,19 +439,3 @@ class GraphRAG:
                 f"the settings say {model.name} ({model.dimensions}): run `graphrag index` to make it anew, "
                 "or set the model back"
             )
-
-
-def _used(service: ModelService) -> tuple[StageUsage, ...]:
-    return tuple(
-        StageUsage(
-            stage=stage,
-            calls=used.calls,
-            remembered=used.hits,
-            failed=used.failed,
-            prompt_tokens=used.tokens.prompt,
-            completion_tokens=used.tokens.completion,
-            cached_tokens=used.tokens.cached,
-            seconds=round(used.seconds, 2),
-        )
-        for stage, used in service.usage.items()
-    )

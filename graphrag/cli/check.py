@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 REMEDY = (
     "For a new build delete the folder lancedb of the index and run `graphrag index`, or import again: "
-    "what a model said is remembered"
+    "what a model said is remembered. Documents that were added by hand have to be added again"
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
@@ -23,6 +23,13 @@ SHOWN = 5
 NO_PRICES = "No cost: llm.prompt_price and llm.completion_price are not set."
 
 
+class Limits(TypedDict):
+    """What a run may take of the model."""
+
+    max_tokens: int | None
+    max_cost: float | None
+
+
 @click.command(short_help="Make the index match the input folder.")
 @common
 @click.option(
@@ -37,22 +44,19 @@ NO_PRICES = "No cost: llm.prompt_price and llm.completion_price are not set."
 @click.option("--resolve/--no-resolve", default=True, help="Merge different names of the same entity (standard).")
 @click.option("--max-tokens", type=click.IntRange(min=0), help="Stop before the model has used more, to go on later.")
 @click.option("--max-cost", type=click.FloatRange(min=0), help="The same in money, by the prices in settings.yaml.")
-@click.option("--purge", is_flag=True, help="Keep nothing that the index does not need: old versions, unused replies.")
+@click.option(
+    "--purge", is_flag=True, help="Forget what the index does not need: old versions, and replies it was not made of."
+)
 @click.option("--skip-validation", is_flag=True, hidden=True, expose_value=False)
 def index(
-    options: Common,
-    method: "IndexMethod",
-    dry_run: bool,
-    resolve: bool,
-    max_tokens: int | None,
-    max_cost: float | None,
-    purge: bool,
+    options: Common, method: "IndexMethod", dry_run: bool, resolve: bool, purge: bool, **limits: Unpack[Limits]
 ) -> None:
-    """Read the input folder, build the knowledge graph, and publish the index.
+    """Make the index match the input folder.
 
-    Does the least work: what did not change is neither read by the model nor embedded again, and
-    nothing at all happens if the index already matches the input and the settings. Stopped half-way,
-    it goes on where it was: no reply of the model is paid for twice.
+    Does the least work: documents that were added, edited, renamed or removed are found by content, and
+    what did not change is neither read by the model nor embedded again. Nothing at all happens if the
+    index already matches the input and the settings. A run that was stopped goes on where it was: no
+    reply of the model is paid for twice.
     """
     from graphrag.engine import GraphRAG
 
@@ -65,9 +69,7 @@ def index(
         forecast(estimate, options.as_json)
         return
     with output.progress(options.verbose) as progress:
-        summary = rag.index(
-            method, progress=progress, resolve=resolve, max_tokens=max_tokens, max_cost=max_cost, purge=purge
-        )
+        summary = rag.index(method, progress=progress, resolve=resolve, purge=purge, **limits)
     report(summary, options.as_json)
 
 
@@ -75,20 +77,21 @@ update = click.Command(
     "update",
     callback=index.callback,
     params=index.params,
-    help=f"The same as `index`.\n\n{index.help}",
+    help=index.help,
     short_help="The same as index.",
+    epilog="update and index are the same command.",
 )
 
 
 @click.command(short_help="Take documents out of the index.")
 @common
-@click.argument("documents", nargs=-1, required=True)
+@click.argument("documents", nargs=-1, required=True, metavar="DOCUMENT...")
 @click.option("--purge", is_flag=True, help="Leave nothing of them in old versions and remembered replies either.")
 def remove(options: Common, documents: tuple[str, ...], purge: bool) -> None:
     """Take documents out of the index, and all that only they supported.
 
-    DOCUMENT is a path in the input folder, an id or a title. Its file stays where it is; it is left out
-    from now on, as long as its text is the same. Other changes of the input folder are indexed as well.
+    DOCUMENT is a path in the input folder, an id or a title. Its file stays where it is, and is left out
+    from now on as long as its text is the same. What else changed in the input folder is indexed as well.
     """
     from graphrag.engine import GraphRAG
 
@@ -117,7 +120,7 @@ def _changes(changes: "Changes | None") -> None:
     for kind, places in asdict(changes).items() if changes else ():
         if places:
             more = f" and {len(places) - SHOWN:,} more" if len(places) > SHOWN else ""
-            click.echo(f"{kind.capitalize()}: {', '.join(places[:SHOWN])}{more}")
+            click.echo(output.visible(f"{kind.capitalize()}: {', '.join(places[:SHOWN])}{more}"))
 
 
 def forecast(estimate: "Estimate", as_json: bool) -> None:

@@ -11,12 +11,14 @@ from graphrag.cli.options import Common, common
 if TYPE_CHECKING:
     from graphrag.storage.base import Version
 
-COLUMNS = ("version", "made", "method", "documents", "entities", "reports", "")
+COLUMNS = ("version", "made (UTC)", "method", "documents", "entities", "")
+
+NEXT = "The next `graphrag index` makes the index match the input folder again."
 
 
 @click.command(short_help="List the versions of the index.")
 @common
-@click.option("--clean", is_flag=True, help="Remove all but the published one, at once.")
+@click.option("--clean", is_flag=True, help="Remove all but the published one now.")
 def versions(options: Common, clean: bool) -> None:
     """List the builds that can be gone back to, oldest first.
 
@@ -43,7 +45,8 @@ def versions(options: Common, clean: bool) -> None:
 def rollback(options: Common, version: int) -> None:
     """Publish an earlier build again, at once; VERSION is its number in `graphrag versions`.
 
-    The next `graphrag index` makes the index match the input folder again.
+    Documents that were added or removed by hand since are so no longer. The input folder stays as it is,
+    and the next `graphrag index` makes the index match it again.
     """
     from graphrag.engine import GraphRAG
 
@@ -51,11 +54,17 @@ def rollback(options: Common, version: int) -> None:
     if options.as_json:
         output.print_json(asdict(published))
     else:
-        click.echo(f"Version {published.number}, made {published.build.created}, is the index again.")
+        click.echo(f"Version {published.number}, made {_made(published)} UTC, is the index again.")
+        output.note(NEXT)
 
 
 def _row(version: "Version") -> tuple[str, ...]:
     said = version.build.summary
-    counts = (f"{said.get(kind, 0):,}" for kind in ("documents", "entities", "reports"))
+    counts = (f"{said.get(kind, 0):,}" for kind in ("documents", "entities"))
     shown = "published" if version.published else ""
-    return (str(version.number), version.build.created, version.build.method, *counts, shown)
+    return (str(version.number), _made(version), version.build.method, *counts, shown)
+
+
+def _made(version: "Version") -> str:
+    """When a build was made, to the second, in UTC."""
+    return version.build.created[:19].replace("T", " ")

@@ -8,7 +8,7 @@ where the text does not (contextual retrieval).
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from graphrag.language import fold
+from graphrag.language import DATA_REFERENCE, fold
 from graphrag.models.base import Embedder
 from graphrag.progress import Progress
 from graphrag.records import Document, Entity, Fact, Index, TextUnit
@@ -43,7 +43,8 @@ def of_rest(index: Index, embedder: Embedder, progress: Progress) -> dict[str, S
             entities,
         ),
         "community_reports": Searchable(
-            [report.full_content for report in index.community_reports],
+            # Numbers of records say nothing of what a report is about.
+            [DATA_REFERENCE.sub("", report.full_content) for report in index.community_reports],
             _embed(reports, embedder, progress, "Embedding reports"),
             reports,
         ),

@@ -87,7 +87,7 @@ def examine_summary(index: Index, summary: Mapping[str, Any]) -> list[Fault]:
 
 def read(reader: Reader) -> Index:
     """All records of a build."""
-    tables = {name: reader.table(name, schema.columns(name).names) for name in schema.TABLES}
+    tables = {name: reader.table(name) for name in schema.TABLES}
     return Index(**{name: tuple(schema.to_records(name, table)) for name, table in tables.items()})
 
 
@@ -118,8 +118,8 @@ def _table(reader: Reader, index: Index, name: str) -> "pa.Table":
         return schema.to_table(name, records, None, index.text_units)
     from graphrag.storage.arrays import matrix
 
-    searched = [column for column in ("search_text", "vector") if column == "vector" or name in schema.MATCHED]
-    before = reader.table(name, searched)
+    before = reader.table(name)
+    searched = [column for column in ("search_text", "vector", schema.VECTOR_OF) if column in before.column_names]
     table = schema.to_table(name, records, schema.Searchable([""] * len(records), matrix(before["vector"])))
     for column in searched:
         table = table.set_column(table.column_names.index(column), column, before[column])

@@ -72,6 +72,7 @@ class Pipeline:
             loaded, text_units = self.read(folder, previous, kept)
             drawn = method.draw(loaded.documents, text_units)
             made, reported = self.assemble(loaded.documents, text_units, drawn, method, previous)
+            previous = replace(previous, vectors=())
             passing = [replace(failure, passing=True) for failure in (*drawn.failures, *reported.failures)]
             summary = summarize(
                 made.index,

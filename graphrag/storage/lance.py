@@ -18,12 +18,13 @@ from graphrag.storage.base import Build, Version
 from graphrag.storage.lance_errors import storage_errors
 from graphrag.storage.lance_reader import LanceReader
 from graphrag.storage.lance_tables import open_tables
-from graphrag.storage.lance_writing import Writer
 from graphrag.storage.manifest import Manifest
 from graphrag.storage.places import Folder, Hold, Place
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from graphrag.storage.lance_writing import Writer
 
 MANIFEST = "manifest.json"
 TABLES = "lancedb"
@@ -83,7 +84,8 @@ class LanceStore:
         """
         before = self._manifest()
         now = datetime.now(UTC)
-        known = {} if before is None or whole else before.versions
+        same_model = before and before.build.embedding_model == build.embedding_model
+        known = before.versions if before and same_model and not whole else {}
         with storage_errors(f"cannot write the index in {self.place}"):
             writer = self._writer()
             written = {
@@ -171,8 +173,10 @@ class LanceStore:
         else:
             self.place.write(MANIFEST, data)
 
-    def _writer(self) -> Writer:
+    def _writer(self) -> "Writer":
         import lancedb
+
+        from graphrag.storage.lance_writing import Writer
 
         database = lancedb.connect(self.place.uri(TABLES), storage_options=dict(self.place.storage_options))
         return Writer(database, self._existing())

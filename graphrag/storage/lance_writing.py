@@ -16,6 +16,7 @@ from graphrag.storage.arrays import take
 from graphrag.storage.differences import Difference, difference
 from graphrag.storage.lance_reader import FLAT_ROWS
 from graphrag.storage.order import ascending, in_order
+from graphrag.storage.schema import VECTOR_OF
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,7 +99,10 @@ def _difference(table: "Table", data: "pa.Table") -> Difference | None:
     """What of the rows differs; None if the table has to be written whole."""
     if table.schema != data.schema or not ascending(data):
         return None
-    return difference(lambda column: table.search().select([column]).to_arrow()[column], data)
+    # The vectors of equal texts are equal: the model is the same.
+    told = VECTOR_OF in data.column_names and not data[VECTOR_OF].null_count
+    compared = data.drop_columns(VECTOR) if told else data
+    return difference(lambda column: table.search().select([column]).to_arrow()[column], compared)
 
 
 def _apply(table: "Table", data: "pa.Table", found: Difference, latest: int) -> int:

@@ -2,12 +2,12 @@
 
 import sys
 
-from lancedb.db import LanceDBConnection
+from lancedb.table import LanceTable
 from storage.killed_publish import die_in
 
 from graphrag.cli.main import main
 
 if __name__ == "__main__":
-    die_in(LanceDBConnection, "create_table", 4)
+    die_in(LanceTable, "add", 3)
     sys.argv = ["graphrag", "index", "--root", sys.argv[1]]
     main()

@@ -181,7 +181,7 @@ def test_a_place_that_cannot_be_written(root: Path, still_answers: Callable[[], 
 
     done = run("index", "--root", root, module="cli.unprivileged")
 
-    check_refused(done, f"cannot write in {root / 'output'} (Permission denied)")
+    check_refused(done, f"cannot write in {root / 'output'}: Permission denied")
     if place == "output":
         assert still_answers()
 

@@ -25,8 +25,8 @@ class Watched(LanceStore):
 
     published = 0
 
-    def publish(self, tables: Mapping[str, Any], build: Build) -> None:
-        super().publish(tables, build)
+    def publish(self, tables: Mapping[str, Any], build: Build, *, whole: bool = False) -> None:
+        super().publish(tables, build, whole=whole)
         self.published += 1
 
 
