@@ -1,7 +1,7 @@
 """`make bench`: retrieval quality and speed, and indexing throughput.
 
     python -m benchmarks [indexing] [standard] [retrieval] [replies] [resolution] [citations] [embedders]
-                         [routing] [reranking] [queries [--all]] [cold]
+                         [routing] [reranking] [queries [--all]] [cold] [living]
 
 Without names, indexing and retrieval. Reads the data sets in ../shared/data and says so where
 they are absent.
@@ -14,6 +14,7 @@ from benchmarks import (
     cold,
     embedders,
     indexing,
+    living,
     queries,
     replies,
     reranking,
@@ -35,6 +36,7 @@ BENCHMARKS = {
     "reranking": reranking.main,
     "queries": queries.main,
     "cold": cold.main,
+    "living": living.main,
 }
 
 

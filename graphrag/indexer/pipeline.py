@@ -101,8 +101,7 @@ class Pipeline:
                     else "there is no index to remove documents from"
                 )
             return Kept(edits.add)
-        added = tuple(document for document in previous.documents if document.id in build.added)
-        return Kept(added, frozenset(build.excluded)).after(edits, previous.documents)
+        return Kept(previous.added, frozenset(build.excluded)).after(edits, previous.documents)
 
     def read(self, folder: Path, previous: Previous = NOTHING, kept: Kept = NO_KEPT) -> tuple[Loaded, list[TextUnit]]:
         """The documents of the collection and their text units, under the numbers that they had."""

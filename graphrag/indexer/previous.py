@@ -34,6 +34,9 @@ class Previous:
 
     build: Build | None = None
     documents: tuple[Document, ...] = ()
+    """Without their text, which may be large."""
+    added: tuple[Document, ...] = ()
+    """The documents that were added by hand."""
     numbers: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
     """`human_readable_id` by id, by table."""
     communities: tuple[Community, ...] = ()
@@ -58,7 +61,10 @@ class Previous:
 
 
 def look_back(store: Store, embedder: Embedder, method: str) -> Previous:
-    """What a build by this method with this embedder can use. What cannot be read is made anew."""
+    """What a build by this method with this embedder can use. What cannot be read is made anew.
+
+    Raises StorageError where the index is damaged and holds documents that are in no input folder.
+    """
     try:
         reader = store.open()
         build = reader.build
@@ -67,13 +73,20 @@ def look_back(store: Store, embedder: Embedder, method: str) -> Previous:
         alike = (build.embedding_model, build.dimensions) == (embedder.name, embedder.dimensions)
         return Previous(
             build,
-            tuple(_records(reader, "documents")),
+            tuple(_documents(reader)),
+            tuple(schema.to_records("documents", reader.rows("documents", build.added))),
             {name: _numbers(reader, name) for name in NUMBERED},
-            tuple(_records(reader, "communities")) if build.method == method else (),
+            tuple(schema.to_records("communities", reader.table("communities"))) if build.method == method else (),
             tuple(_vectors(reader)) if alike else (),
         )
-    except (IndexNotFoundError, StorageError):
+    except IndexNotFoundError:
         return Previous()
+    except StorageError:
+        build = store.current()
+        if build and build.added:
+            # They are nowhere else.
+            raise
+        return Previous(build)
 
 
 class KnownVectors:
@@ -104,8 +117,12 @@ class KnownVectors:
         return np.array(rows, dtype=np.float32).reshape(len(texts), self.dimensions)
 
 
-def _records(reader: Reader, table: str) -> list[Any]:
-    return schema.to_records(table, reader.table(table, schema.columns(table).names))
+def _documents(reader: Reader) -> Iterable[Document]:
+    names = ("id", "title", "source", "source_id")
+    found = reader.table("documents", names)
+    columns: list[list[Any]] = [found[name].to_pylist() for name in names]
+    for id_, title, source, source_id in zip(*columns, strict=True):
+        yield Document(id_, title, "", source, source_id)
 
 
 def _numbers(reader: Reader, table: str) -> dict[str, int]:

@@ -24,7 +24,7 @@ from graphrag.storage.places import Folder, Hold, Place
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from graphrag.storage.lance_writing import Writer
+    from graphrag.storage.lance_writing import Writer, Written
 
 MANIFEST = "manifest.json"
 TABLES = "lancedb"
@@ -88,10 +88,12 @@ class LanceStore:
         known = before.versions if before and same_model and not whole else {}
         with storage_errors(f"cannot write the index in {self.place}"):
             writer = self._writer()
-            written = {
-                name: writer.changes(name, data, known[name]) if name in known else writer.whole(name, data)
-                for name, data in tables.items()
-            }
+            written: dict[str, Written] = {}
+            for name, data in tables.items():
+                if self._hold:
+                    self._hold.check()
+                before_it = known.get(name)
+                written[name] = writer.whole(name, data) if before_it is None else writer.changes(name, data, before_it)
             versions = {name: done.version for name, done in written.items()}
             manifest = (
                 before.followed_by(build, versions, now) if before else Manifest(manifests.FORMAT, build, versions)
