@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from graphrag.backends import Backends
+from graphrag.errors import InputError
 from graphrag.models.base import ChatModel, Embedder, KeepingService
 from graphrag.models.budget import Budget
 from graphrag.models.service import ModelService
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from graphrag.indexer.standard import Standard
 
 NO_LIMIT = Budget()
+LONGEST_PATH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Builder:
         """Make the index match the input folder and these edits."""
         from graphrag.indexer.editing import Edits
 
+        if remove:
+            self.store.open()
         pipeline = self._pipeline(self.embedder, manner.progress)
         edits = Edits(tuple(add), tuple(remove))
         if method == "fast":
@@ -80,6 +84,10 @@ class Builder:
         found: list[Document] = []
         for each in given:
             if isinstance(each, str):
+                if not any(map(str.isspace, each)) and len(each) < LONGEST_PATH and Path(each).is_file():
+                    raise InputError(
+                        f"'{each}' is a text of one word and the name of a file: pass a Path to add the file"
+                    )
                 found.append(loading.from_text(each, title, metadata))
             else:
                 read = loading.read_file(each, self.backends.settings.input)

@@ -168,11 +168,13 @@ class GraphRAG:
 
         Raises StorageError where it is not kept any longer (`storage.retention`).
         """
+        self._reader()
         with self._store.lock():
             return self._store.rollback(number)
 
     def clean(self) -> None:
         """Remove all versions but the published one; who reads one of them fails from then on."""
+        self._reader()
         with self._store.lock():
             self._store.clean(everything=True)
 

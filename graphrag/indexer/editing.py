@@ -1,11 +1,11 @@
 """What is done to a collection by hand, beside its folder: documents added and documents taken out.
 
 Added documents are kept in the index, and nowhere else. What is taken out of a folder is left out of
-all builds to come, for as long as it is in the folder with the same text.
+all builds to come, until it has another text or is added by hand.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from graphrag.errors import InputError
@@ -27,12 +27,15 @@ class Kept:
     added: tuple[Document, ...] = ()
     excluded: frozenset[str] = frozenset()
     """Ids of documents that were taken out."""
+    alone: bool = True
+    """Whether no document of the index came from the folder: then there need be none."""
 
     def after(self, edits: Edits, documents: Sequence[Document]) -> "Kept":
         """With further edits; `documents` are those of the index. Raises InputError for a name that none has."""
         gone = {document.id for name in edits.remove for document in find(name, documents)}
         added = {document.id: document for document in (*self.added, *edits.add) if document.id not in gone}
-        return Kept(tuple(added.values()), (self.excluded | gone) - {document.id for document in edits.add})
+        excluded = (self.excluded | gone) - {document.id for document in edits.add}
+        return replace(self, added=tuple(added.values()), excluded=excluded)
 
 
 def find(name: str, documents: Sequence[Document]) -> list[Document]:

@@ -52,6 +52,9 @@ class Grounded:
 def ground(window: Window, found: GraphReply, instructions: Instructions | None = None) -> Grounded:
     """The records of a reply to these instructions, by the passages they come from.
 
+    In a window of several documents a record belongs to those that hold its names, and one whose two
+    names no document holds to none.
+
     An entity belongs to every passage that it was found in, by the model or by its name; the
     strength of a relationship is shared out among its passages.
     """
@@ -69,6 +72,7 @@ class _Checker:
     def __init__(self, window: Window, instructions: Instructions) -> None:
         self._instructions = instructions
         self._units = [passage.text_unit_id for passage in window.passages]
+        self._documents = [passage.document_id for passage in window.passages]
         self._texts = [fold_text(f"{passage.about} {passage.text}") for passage in window.passages]
         self._text = " ".join(self._texts)
         self._places: dict[str, tuple[int, ...]] = {}
@@ -113,7 +117,7 @@ class _Checker:
         if not found:
             return ()
         named = [place for place in found if holds_name(self._texts[place], fold(name))]
-        return tuple(sorted({*self._cited(passages), *named})) or found
+        return tuple(sorted({*self._of_same(found, self._cited(passages)), *named})) or found
 
     def _places_of_pair(self, source: str, target: str, passages: str) -> tuple[int, ...]:
         """Where the model says; else the passages that name both, or either."""
@@ -121,7 +125,14 @@ class _Checker:
         if not a or not b or fold(source) == fold(target):
             return ()
         both = tuple(sorted(set(a) & set(b)))
-        return tuple(self._cited(passages)) or both or a[:1]
+        cited = self._of_same(a, self._of_same(b, self._cited(passages)))
+        return tuple(cited) or both or tuple(self._of_same(b, a)[:1])
+
+    def _of_same(self, found: Sequence[int], places: Sequence[int]) -> list[int]:
+        """The places in documents that hold one of those found: what a model says of one document is not
+        put down to another, which may stay when that one is taken out."""
+        documents = {self._documents[place] for place in found}
+        return [place for place in places if self._documents[place] in documents]
 
     def _find(self, name: str) -> tuple[int, ...]:
         """The passages that hold a telling word of a name."""

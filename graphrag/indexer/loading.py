@@ -32,8 +32,6 @@ class Loaded:
     failures: tuple[Failure, ...] = ()
     """One for each file or row that could not be read."""
     notices: tuple[str, ...] = ()
-    excluded: tuple[str, ...] = ()
-    """Ids of documents that are there but were taken out by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def read(folder: Path, settings: InputSettings, kept: Kept = NOTHING_KEPT) -> Lo
     missing or not one document could be read, MissingDependencyError if near-duplicates are to be
     found and the extra is not installed.
     """
-    listing = _listing(folder) if folder.is_dir() or not kept.added else _Listing()
+    listing = _listing(folder) if folder.is_dir() or not (kept.added and kept.alone) else _Listing()
     if not listing.files and not kept.added:
         raise InputError(f"{folder} holds no documents: put files there ({', '.join(sorted(formats.SUFFIXES))})")
     parts = [_load(folder / name, name, settings) for name in listing.files]
@@ -76,7 +74,7 @@ def read(folder: Path, settings: InputSettings, kept: Kept = NOTHING_KEPT) -> Lo
         *similar,
         *_skipped("document", "that was removed by hand", [document.source for document in excluded]),
     )
-    return Loaded(tuple(documents), failures, notices, tuple(document.id for document in excluded))
+    return Loaded(tuple(documents), failures, notices)
 
 
 def read_file(path: Path, settings: InputSettings) -> tuple[Document, ...]:

@@ -80,7 +80,7 @@ class Pipeline:
                 (*loaded.failures, *passing),
                 (*loaded.notices, *drawn.notices, *reported.notices),
             )
-            hand = (tuple(document.id for document in kept.added), loaded.excluded)
+            hand = (tuple(document.id for document in kept.added), tuple(sorted(kept.excluded)))
             fingerprint = self._fingerprint(content, method, *hand)
             published = self.publish(made, self.build(fingerprint, summary, started, *hand), whole=purge)
             if purge:
@@ -92,16 +92,15 @@ class Pipeline:
         """What was done to the collection by hand, edits included. Raises InputError, or IndexingError
         where there is no collection to edit."""
         build = previous.build
-        if build is None or build.method == IMPORT:
-            if edits.remove or (edits.add and build):
-                raise IndexingError(
-                    "the index was imported, and its documents are not here to be read again: put them into the "
-                    "input folder and run `graphrag index`"
-                    if build
-                    else "there is no index to remove documents from"
-                )
+        if build is None:
             return Kept(edits.add)
-        return Kept(previous.added, frozenset(build.excluded)).after(edits, previous.documents)
+        if build.method == IMPORT and edits != NO_EDITS:
+            raise IndexingError(
+                "the index was imported, and its documents are not here to be read again: put them into the "
+                "input folder and run `graphrag index`"
+            )
+        alone = all(document.id in build.added for document in previous.documents)
+        return Kept(previous.added, frozenset(build.excluded), alone).after(edits, previous.documents)
 
     def read(self, folder: Path, previous: Previous = NOTHING, kept: Kept = NO_KEPT) -> tuple[Loaded, list[TextUnit]]:
         """The documents of the collection and their text units, under the numbers that they had."""

@@ -7,7 +7,7 @@ tells them apart by number, so that whatever is extracted is still known by its 
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from zlib import crc32
 
@@ -33,6 +33,7 @@ class Passage:
     n_tokens: int
     about: str = ""
     """Title and headings above it, as far as the input gave them."""
+    document_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def _split(passage: Passage) -> tuple[Passage, ...]:
     else:
         middle = len(passage.text) // 2
         texts = (passage.text[:middle], passage.text[middle:])
-    return tuple(Passage(passage.text_unit_id, text, tokens.count(text), passage.about) for text in texts)
+    return tuple(replace(passage, text=text, n_tokens=tokens.count(text)) for text in texts)
 
 
 def _middle(sizes: Sequence[int]) -> int:
@@ -153,7 +154,7 @@ def _middle(sizes: Sequence[int]) -> int:
 
 def _passage(unit: TextUnit, title: str) -> Passage:
     about = " > ".join(dict.fromkeys(filter(None, [title, *unit.headings])))
-    return Passage(unit.id, unit.text, unit.n_tokens, about)
+    return Passage(unit.id, unit.text, unit.n_tokens, about, unit.document_id)
 
 
 def _full(held: Sequence[Passage], passage: Passage, size: int) -> bool:

@@ -113,6 +113,8 @@ class LanceStore:
     def rollback(self, number: int) -> Version:
         """Publish a build of before again. Raises StorageError where it is not kept."""
         before = self._manifest()
+        if before and before.number == number:
+            return before.known()[-1]
         manifest = before and before.back_to(number, datetime.now(UTC))
         if manifest is None:
             kept = ", ".join(str(version.number) for version in self.versions() if not version.published) or "none"

@@ -113,7 +113,7 @@ def test_the_last_document_stays(tmp_path: Path, graphrag: Command):
 
 
 def test_without_an_index_or_a_document(tmp_path: Path, graphrag: Command):
-    assert "there is no index to remove documents from" in graphrag("remove", "a", "--root", tmp_path).err
+    assert "make one with `graphrag index`" in graphrag("remove", "a", "--root", tmp_path).err
     done = graphrag("remove", "--root", tmp_path)
     assert done.code == 2
     assert "Missing argument 'DOCUMENT...'" in done.err

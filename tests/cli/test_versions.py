@@ -106,4 +106,4 @@ def test_before_there_is_an_index(tmp_path: Path, graphrag: Command):
 
     assert (done.code, done.out) == (0, "There is no index yet; make one with `graphrag index`.\n")
     assert listed(tmp_path, graphrag) == []
-    assert "there is none" in graphrag("rollback", "1", "--root", tmp_path).err
+    assert "there is no index" in graphrag("rollback", "1", "--root", tmp_path).err

@@ -1,5 +1,6 @@
 """A collection that changes step by step, and the index that follows it."""
 
+import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,15 +42,17 @@ SENTENCES = (
 )
 HEADINGS = ("", "", "Harlow Hall", "The clocks of Aston")
 QUESTIONS = ("Who stole a clock from Anna Harlow?", "What did Thorn pay for?", "Who lives at Harlow Hall?")
+CITED = {"Entities": "entities", "Relationships": "relationships", "Sources": "text_units", "Claims": "covariates"}
+CITATION = re.compile(rf"({'|'.join(CITED)}) \(([^()]*)\)")
 BY_HAND = "This was noted by hand."
 
 
 def edits(most: int = 3) -> st.SearchStrategy[list[list[Edit]]]:
     """Some steps, of some edits each."""
-    kinds: tuple[Kind, ...] = ("write", "write", "edit", "edit", "rename", "delete", "add", "remove")
+    kinds: tuple[Kind, ...] = ("edit", "write", "delete", "remove", "rename", "add", "edit", "delete")
     sentences = st.lists(st.sampled_from(SENTENCES), min_size=1, max_size=6).map(tuple)
     edit = st.tuples(st.sampled_from(kinds), st.integers(0, 20), sentences, st.sampled_from(HEADINGS))
-    return st.lists(st.lists(edit, min_size=1, max_size=3), min_size=1, max_size=most)
+    return st.lists(st.lists(edit, min_size=1, max_size=3), min_size=2, max_size=most)
 
 
 def settings(**sections: Any) -> Settings:
@@ -68,7 +71,7 @@ class Changing:
     added: dict[str, str] = field(default_factory=dict[str, str])
     """By hand: texts by ids."""
     removed: set[str] = field(default_factory=set[str])
-    """By hand: ids of documents in files."""
+    """By hand: ids of documents, which are left out from now on."""
     chat: FakeChat = field(default_factory=model)
 
     def __post_init__(self) -> None:
@@ -85,11 +88,15 @@ class Changing:
     def index(self) -> None:
         with alone():
             self.rag.index(self.method)
-        self._settle()
 
     def write(self, name: str, text: str) -> None:
         (self.root / "input" / name).write_text(text, "utf-8")
         self.files[name] = text
+
+    def unlink(self, name: str) -> None:
+        """Delete a file."""
+        (self.root / "input" / name).unlink()
+        del self.files[name]
 
     def apply(self, edit: Edit) -> None:
         """One edit, as far as there is something to edit; the last document is never taken out."""
@@ -105,10 +112,10 @@ class Changing:
                 self.write(name, "\n\n".join(parts))
             case "rename" if name:
                 text = self.files[name]
-                self._unlink(name)
+                self.unlink(name)
                 self.write(f"moved-{which}.md", text)
             case "delete" if len(names) > 1:
-                self._unlink(name)
+                self.unlink(name)
             case "add":
                 self._add(_text((*sentences, BY_HAND)))
             case "remove":
@@ -135,6 +142,18 @@ class Changing:
         reader = LanceStore(self.root / "output").open()
         return {name: reader.table(name).to_pylist() for name in TABLES}
 
+    def cited(self) -> dict[str, list[tuple[str, ...]]]:
+        """What each report cites: ids, where it says numbers."""
+        tables = self.tables()
+        ids = {kind: {row["human_readable_id"]: row["id"] for row in tables[kind]} for kind in CITED.values()}
+        return {
+            row["id"]: [
+                tuple(sorted(ids[CITED[kind]][int(number)] for number in re.findall(r"\d+", numbers)))
+                for kind, numbers in CITATION.findall(row["full_content"])
+            ]
+            for row in tables["community_reports"]
+        }
+
     def clustered(self) -> set[str]:
         """The entities that are in communities."""
         return {id_ for row in self.tables()["communities"] for id_ in row["entity_ids"]}
@@ -151,14 +170,14 @@ class Changing:
     def _add(self, text: str) -> None:
         with alone():
             self.rag.add(text)
-        self.added[loading.from_text(text).id] = text
-        self._settle()
+        id_ = loading.from_text(text).id
+        self.added[id_] = text
+        self.removed.discard(id_)
 
     def _remove(self, which: int) -> None:
         held = self._held()
         if len({*self._wanted().values(), *self.added.values()}) < 2:
             return
-        # What was edited since the last build has no id there; the index is made to match first.
         id_ = sorted(held)[which % len(held)]
         rest = [*(each for each in self._ids() if each not in self.removed), *self.added]
         if set(rest) - {id_}:
@@ -166,21 +185,12 @@ class Changing:
                 self.rag.remove(id_)
             self.added.pop(id_, None)
             self.removed.add(id_)
-            self._settle()
-
-    def _settle(self) -> None:
-        """What is not in the folder any more is no longer left out of it."""
-        self.removed &= self._ids().keys()
 
     def _held(self) -> dict[str, tuple[str, str]]:
         """Places and texts of the documents of the index, by id."""
         if not (self.root / "output").exists():
             return {}
         return {row["id"]: (row["source"], row["text"]) for row in self.tables()["documents"]}
-
-    def _unlink(self, name: str) -> None:
-        (self.root / "input" / name).unlink()
-        del self.files[name]
 
     def _ids(self) -> dict[str, str]:
         """The document of each file, by its id."""

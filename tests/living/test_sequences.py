@@ -42,5 +42,7 @@ def test_it_is_the_index_of_a_first_build(
         for name in mine:
             if not warm or name not in CLUSTERED:
                 assert mine[name] == other[name], name
+        if not warm:
+            assert living.cited() == fresh.cited()
         assert living.clustered() == fresh.clustered()
         assert living.found() == fresh.found()
