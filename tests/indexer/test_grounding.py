@@ -152,3 +152,22 @@ def test_merging_gives_one_extraction_a_text_unit():
     )
 
     assert [(found.text_unit_id, found.entities) for found in merged] == [("u0", ()), ("u1", (a, b)), ("u2", ())]
+
+
+@pytest.mark.parametrize(
+    ("passages", "relationships", "entities"),
+    [("1", [1, 0], [1, 0]), ("2", [1, 0], [1, 0]), ("1-2", [1, 0], [1, 0]), ("", [1, 0], [1, 0])],
+)
+def test_what_is_said_of_one_document_is_not_put_down_to_another(
+    passages: str, relationships: list[int], entities: list[int]
+):
+    together = Window((Passage("u0", SCROOGE, 10, "", "a"), Passage("u1", "Fezziwig gave a ball.", 10, "", "b")))
+    reply = GraphReply(
+        entities=(("Jacob Marley", "person", passages, ""),),
+        relationships=(("Ebenezer Scrooge", "Jacob Marley", "5", passages, "partners"),),
+    )
+    across = GraphReply(relationships=(("Fezziwig", "Jacob Marley", "5", passages, "knew"),))
+
+    assert units(ground(together, reply), "relationships") == relationships
+    assert units(ground(together, reply)) == entities
+    assert (units(ground(together, across), "relationships"), ground(together, across).dropped) == ([0, 0], 1)
