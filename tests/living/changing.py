@@ -75,7 +75,7 @@ class Changing:
     chat: FakeChat = field(default_factory=model)
 
     def __post_init__(self) -> None:
-        (self.root / "input").mkdir(parents=True)
+        (self.root / "input").mkdir(parents=True, exist_ok=True)
         for name, text in self.files.items():
             self.write(name, text)
 
