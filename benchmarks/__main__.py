@@ -2,6 +2,7 @@
 
     python -m benchmarks [indexing] [standard] [retrieval] [replies] [resolution] [citations] [embedders]
                          [routing] [reranking] [queries [--all]] [cold] [living]
+                         [kills [--kills=N]]
 
 Without names, indexing and retrieval. Reads the data sets in ../shared/data and says so where
 they are absent.
@@ -14,6 +15,7 @@ from benchmarks import (
     cold,
     embedders,
     indexing,
+    kills,
     living,
     queries,
     replies,
@@ -37,6 +39,7 @@ BENCHMARKS = {
     "queries": queries.main,
     "cold": cold.main,
     "living": living.main,
+    "kills": kills.main,
 }
 
 

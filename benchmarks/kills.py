@@ -98,6 +98,7 @@ class Collection:
     draw: random.Random
     texts: Iterator[str]
     done: Tally
+
     def suffer(self, kills: int) -> None:
         """A round."""
         self.bench.mock.post("/forget")

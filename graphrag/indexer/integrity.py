@@ -129,13 +129,13 @@ def _table(reader: Reader, index: Index, name: str) -> "pa.Table":
 def _listings(reader: Reader, index: Index) -> Iterator[Fault]:
     """Documents that list other text units than theirs: no record holds that list, a repair writes it anew."""
     units: defaultdict[str, list[str]] = defaultdict(list)
-    for unit in index.text_units:
+    for unit in schema.in_reading_order(index.text_units):
         units[unit.document_id].append(unit.id)
     known = {unit.id for unit in index.text_units}
     for row in reader.table("documents", ["id", "text_unit_ids"]).to_pylist():
         was, is_ = tuple(row["text_unit_ids"] or ()), tuple(units[row["id"]])
         if was != is_:
-            differs = _listed(was, is_, "text_units", known) or " another order than that of the table"
+            differs = _listed(was, is_, "text_units", known) or " another order than that of the text"
             yield Fault("documents", row["id"], f"text_unit_ids has{differs}", repairable=True)
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
+from zlib import crc32
 
 from graphrag import tokens
 from graphrag.asking import Asking
@@ -26,6 +27,9 @@ CALL_TOKENS = 3000
 """Descriptions a call reads."""
 CALL_SUBJECTS = 8
 """Subjects a call writes about: a long reply keeps everyone waiting."""
+CUT_EVERY = 16
+"""What is longer than a call reads is cut, once a part is half full, after one sentence in this many, chosen by
+its text: parts then find back into step after a description came or went (content-defined chunking)."""
 LEFT_OUT = "the model's reply leaves it out"
 ROUNDS = 3
 """How often a description may be condensed: 3,000 tokens become a few hundred each time."""
@@ -199,14 +203,20 @@ def _packed(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
         yield call
 
 
+def _ends(held: Sequence[str], size: int) -> bool:
+    return 2 * size >= CALL_TOKENS and crc32(held[-1].encode()) % CUT_EVERY == 0
+
+
 def _parts(subject: Subject) -> Iterator[Subject]:
-    """A subject in parts that a call can read, cut between sentences."""
+    """A subject in parts that a call can read, cut between sentences: of one that came into the middle only
+    the part around it is another one."""
     held: list[str] = []
     size = 0
+    long = _is_long(subject.text, CALL_TOKENS)
     for span in sentences(subject.text):
         text = subject.text[span.start : span.end].strip()
         length = tokens.count(text)
-        if held and size + length > CALL_TOKENS:
+        if held and (size + length > CALL_TOKENS or (long and _ends(held, size))):
             yield replace(subject, text=" ".join(held))
             held, size = [], 0
         held.append(text)

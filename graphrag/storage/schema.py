@@ -148,6 +148,11 @@ def to_table(
     return _with_search(name, table, searchable) if name in EMBEDDED else table
 
 
+def in_reading_order(text_units: Sequence[TextUnit]) -> list[TextUnit]:
+    """Text units as they follow each other in their documents: their rows may come in another order."""
+    return sorted(text_units, key=lambda unit: (unit.start, unit.end))
+
+
 def to_records(name: str, table: pa.Table) -> list[Any]:
     """The records of a table, `TABLES[name]` each: what `to_table` was given.
 
@@ -164,7 +169,7 @@ def _json(metadata: Mapping[str, object]) -> str | None:
 
 def _units_of(document_ids: Sequence[str], text_units: Sequence[TextUnit]) -> list[list[str]]:
     units: defaultdict[str, list[str]] = defaultdict(list)
-    for unit in text_units:
+    for unit in in_reading_order(text_units):
         units[unit.document_id].append(unit.id)
     return [units[document_id] for document_id in document_ids]
 

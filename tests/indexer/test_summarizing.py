@@ -235,3 +235,18 @@ def test_a_dry_run_changes_nothing():
 
     assert condense(built, Asking(dry, PROMPTS, silent), THRESHOLD)[0] == built
     assert [call.stage for call in dry.planned] == [STAGE]
+
+
+def test_of_a_long_description_only_what_is_around_a_change_is_asked_for_again(tmp_path: Path):
+    def told(request: Request) -> str:
+        rows = [[number, f"Told of {len(text)}."] for number, text in PASSAGE.findall(request.messages[1].content)]
+        return json.dumps({"descriptions": rows})
+
+    sentences = [f"In the year {1000 + n} somebody saw it near the town of Norton {n * n}." for n in range(900)]
+    first, second = FakeChat(told), FakeChat(told)
+    run(first, described(" ".join(sentences)), root=tmp_path)
+    run(second, described(" ".join([*sentences[:300], "Nobody was there.", *sentences[300:]])), root=tmp_path)
+
+    assert len(first.requests) > 6
+    # The part that it is in, and at most the next one, and what the parts come to.
+    assert len(second.requests) <= 3

@@ -28,6 +28,7 @@ OWNERS = {
     "Path": "pathlib",
 }
 """The modules of the classes whose calls are counted."""
+NEEDED = ("numpy", "scipy.sparse", "pyarrow.dataset", "graphrag.indexer.pipeline", "graphrag.indexer.standard")
 BEFORE = "replace"
 """Of this one dies before it is done, of others after."""
 SETTINGS = settings(communities={"warm_start": True})
@@ -73,7 +74,7 @@ def mortal(owner: str, name: str, call: int) -> Seen:
 def main() -> None:
     method: Any = sys.argv[1]
     # What all of them need is loaded once. Not the store's library: it begins a thread, which no fork has.
-    for module in ("numpy", "scipy.sparse", "pyarrow.dataset", "graphrag.indexer.pipeline", "graphrag.indexer.standard"):
+    for module in NEEDED:
         importlib.import_module(module)
     tokens.count("Anna")
     for line in sys.stdin:
@@ -85,7 +86,8 @@ def main() -> None:
                 watched(Path(root), method, mortal(owner, name, int(call)), calls)
             finally:
                 os._exit(0)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import lancedb
 import pytest
 from fakes import WordEmbedder
 from integrity import assert_whole
@@ -19,7 +18,7 @@ from graphrag.storage import lance_writing
 SENTINEL = "zyxomorr"
 """The stem of a word that only one document has: in its text, title, name, as an entity and in a claim."""
 NAME = "zyxomorra.md"
-SECRET = (
+PAPERS = (
     "# The Zyxomorra papers\n\nZyxomorra Quandle stole a clock from Anna Harlow. Anna Harlow met Zyxomorra Quandle.\n\n"
     "Zyxomorra Quandle lives in Aston with Bruno Harlow. In Aston the zyxomorra grows."
 )
@@ -51,7 +50,7 @@ def living(tmp_path: Path, request: pytest.FixtureRequest) -> Changing:
     """An index with the document, which was not there at first: so it has versions and changed rows."""
     living = Changing(tmp_path / "root", request.param, settings(communities={"warm_start": True}), dict(TEXTS))
     living.index()
-    living.write(NAME, SECRET)
+    living.write(NAME, PAPERS)
     living.index()
     return living
 
@@ -69,12 +68,14 @@ def holding(root: Path) -> set[str]:
 
 def versions(root: Path) -> Iterator[str]:
     """The versions of tables that say it; files may be compressed."""
+    import lancedb
+
     database = lancedb.connect(root / "output" / "lancedb")
     for name in sorted(path.stem for path in (root / "output" / "lancedb").iterdir()):
         table = database.open_table(name)
         for version in table.list_versions():
             table.checkout(version["version"])
-            if has(str(table.search().to_arrow().to_pylist()).encode()):
+            if has(str(table.to_arrow().to_pylist()).encode()):
                 yield f"{name} {version['version']}"
 
 
@@ -154,7 +155,7 @@ def test_a_purge_may_come_later(living: Changing):
 
 def test_what_was_added_by_hand_is_purged_as_well(living: Changing):
     by_the_folder(living, True)
-    living.rag.add(SECRET, title="Zyxomorra", metadata={"author": "Zyxomorra Quandle"})
+    living.rag.add(PAPERS, title="Zyxomorra", metadata={"author": "Zyxomorra Quandle"})
     assert holding(living.root)
 
     living.rag.remove("Zyxomorra", purge=True)

@@ -5,7 +5,6 @@ import shutil
 from collections import Counter
 from pathlib import Path
 from signal import SIGKILL
-from typing import Literal
 
 import pytest
 from commands import run
