@@ -102,6 +102,9 @@ def _difference(table: "Table", data: "pa.Table") -> Difference | None:
     # The vectors of equal texts are equal: the model is the same.
     told = VECTOR_OF in data.column_names and not data[VECTOR_OF].null_count
     compared = data.drop_columns(VECTOR) if told else data
+    if table.count_rows() < FLAT_ROWS:
+        old = table.search().select(compared.column_names).to_arrow()
+        return difference(lambda column: old[column], compared)
     return difference(lambda column: table.search().select([column]).to_arrow()[column], compared)
 
 

@@ -234,3 +234,22 @@ def test_a_folder_in_its_place_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot use the memo"):
         Memo(tmp_path / "file" / "memo.sqlite").stats()
+
+
+def test_what_was_not_used_is_forgotten_and_leaves_the_file(memo, path):
+    for name in ("old", "known"):
+        memo.put(ORIGIN, request(name), Reply(f"said of {name}"))
+    memo.put_vectors("model", 2, {"text": np.ones(2, np.float32)})
+    memo.close()
+    again = Memo(path) if type(memo) is Memo else SharedMemo(path, memo._segments)
+    again.get(ORIGIN, [request("known").key()])
+    again.put(ORIGIN, request("new"), Reply("said of new"))
+
+    assert again.forget_unused() == 2
+
+    assert set(again.get(ORIGIN, [request(name).key() for name in ("old", "known", "new")])) == {
+        request(name).key() for name in ("known", "new")
+    }
+    assert again.vectors("model", 2, ["text"]) == {}
+    assert not any(b"said of old" in file.read_bytes() for file in path.parent.iterdir())
+    again.close()
