@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphrag.errors import IndexNotFoundError, StorageError
 from graphrag.models.base import Embedder
+from graphrag.models.fronting import FrontingEmbedder
 from graphrag.records import Claim, Community, Document, Entity, Fact, Relationship, TextUnit
 from graphrag.storage import schema
 from graphrag.storage.arrays import matrix
@@ -89,32 +90,18 @@ def look_back(store: Store, embedder: Embedder, method: str) -> Previous:
         return Previous(build)
 
 
-class KnownVectors:
+class KnownVectors(FrontingEmbedder):
     """An `Embedder` in front of another, for texts whose vectors an index has."""
 
-    def __init__(self, embedder: Embedder, known: Iterable[tuple[Sequence[bytes], "NDArray[np.float32]"]]) -> None:
-        self._embedder = embedder
-        self._known = {key: (vectors, row) for keys, vectors in known for row, key in enumerate(keys)}
+    def __init__(self, embedder: Embedder, vectors: Iterable[tuple[Sequence[bytes], "NDArray[np.float32]"]]) -> None:
+        """Keys of texts and, row by row, their vectors."""
+        super().__init__(embedder)
+        self._places = {key: (rows, row) for keys, rows in vectors for row, key in enumerate(keys)}
 
-    @property
-    def name(self) -> str:
-        """That of the embedder behind."""
-        return self._embedder.name
-
-    @property
-    def dimensions(self) -> int:
-        """That of the embedder behind."""
-        return self._embedder.dimensions
-
-    def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        """Unit vectors, shape (len(texts), dimensions): the index's, or those of the embedder behind."""
-        import numpy as np
-
-        found = {text: self._known.get(key_of(text)) for text in texts}
-        missing = [text for text, place in found.items() if place is None]
-        made = dict(zip(missing, self._embedder.embed(missing), strict=True)) if missing else {}
-        rows = [made[text] if (place := found[text]) is None else place[0][place[1]] for text in texts]
-        return np.array(rows, dtype=np.float32).reshape(len(texts), self.dimensions)
+    def known(self, texts: Sequence[str]) -> "Mapping[str, NDArray[np.float32]]":
+        """The vectors that the index has."""
+        places = {text: self._places.get(key_of(text)) for text in texts}
+        return {text: place[0][place[1]] for text, place in places.items() if place}
 
 
 def _documents(reader: Reader) -> Iterable[Document]:
