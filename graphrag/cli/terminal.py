@@ -121,7 +121,8 @@ class Flow:
         if part == "\n":
             self._break()
         elif part.isspace():
-            self._space = part
+            # It may come in pieces, too.
+            self._space += part
         else:
             if self._column and self._column + len(self._space) + cell_len(part) > self._console.width:
                 self._break()

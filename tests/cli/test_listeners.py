@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 from cli.answers import ANSWER
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -216,6 +216,7 @@ def flowed(pieces: list[str], width: int) -> str:
 WORDS = st.text(st.sampled_from("ab 말漢か.\n[1]"), max_size=60)
 
 
+@example("aaaaaaaa a  a", [11])
 @given(WORDS, st.lists(st.integers(0, 60), max_size=8))
 def test_however_a_text_is_cut_it_flows_the_same(text: str, cuts: list[int]):
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
