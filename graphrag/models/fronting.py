@@ -1,5 +1,6 @@
 """What embedders that stand in front of another have in common: only what they do not know is embedded."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class FrontingEmbedder:
+class FrontingEmbedder(ABC):
     """An `Embedder` with some vectors of the one behind. A class of its kind says which, by `known`."""
 
     def __init__(self, behind: Embedder) -> None:
@@ -40,9 +41,10 @@ class FrontingEmbedder:
             vectors |= made
         return np.array([vectors[text] for text in texts], dtype=np.float32).reshape(len(texts), self.dimensions)
 
+    @abstractmethod
     def known(self, texts: Sequence[str]) -> "Mapping[str, NDArray[np.float32]]":
         """The vectors of those texts that are known, by text."""
-        raise NotImplementedError
+        ...
 
-    def keep(self, vectors: "Mapping[str, NDArray[np.float32]]") -> None:
+    def keep(self, vectors: "Mapping[str, NDArray[np.float32]]") -> None:  # noqa: B027  (there need be no memory)
         """Hear what the embedder behind made."""

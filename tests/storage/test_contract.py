@@ -305,7 +305,7 @@ WORDS = st.lists(st.sampled_from(TEXTS[0].split() + TEXTS[2].split()), min_size=
 COLLECTIONS = st.dictionaries(st.integers(0, 30), WORDS, min_size=1, max_size=20)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(collections=st.lists(COLLECTIONS, min_size=2, max_size=4), name=st.sampled_from(sorted(STORES)))
 def test_changes_end_in_what_a_new_index_would_hold(
     tmp_path_factory: pytest.TempPathFactory, collections: list[dict[int, str]], name: str
