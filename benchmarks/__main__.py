@@ -1,7 +1,7 @@
 """`make bench`: retrieval quality and speed, and indexing throughput.
 
     python -m benchmarks [indexing] [standard] [retrieval] [replies] [resolution] [citations] [embedders]
-                         [routing] [reranking] [queries [--all]] [cold] [living]
+                         [routing] [reranking] [queries [--all]] [cold] [living] [languages]
                          [kills [--kills=N]]
 
 Without names, indexing and retrieval. Reads the data sets in ../shared/data and says so where
@@ -14,8 +14,10 @@ from benchmarks import (
     citations,
     cold,
     embedders,
+    growth,
     indexing,
     kills,
+    languages,
     living,
     queries,
     replies,
@@ -39,7 +41,9 @@ BENCHMARKS = {
     "queries": queries.main,
     "cold": cold.main,
     "living": living.main,
+    "languages": languages.main,
     "kills": kills.main,
+    "growth": growth.main,
 }
 
 

@@ -31,6 +31,8 @@ def answer(request: dict[str, Any], mock: Any) -> tuple[str, str, bool] | None:
     if system.startswith("You turn passages of text into a knowledge graph"):
         more = len(user) > 1
         return ("more" if more else "extract"), extraction(user[0], more, mock), True
+    if system.startswith("You help a search engine to find passages"):
+        return "context", contexts(user[0], mock), True
     if system.startswith("You shorten descriptions"):
         return "summarize", summaries(user[0], mock), True
     if system.startswith("You write reports about communities"):
@@ -65,6 +67,11 @@ def numbers(passages: dict[str, str], *names: str) -> str:
 
 def summaries(text: str, mock: Any) -> str:
     return compact({"descriptions": [[number, mock.words(subject, 90)] for number, subject in PASSAGE.findall(text)]})
+
+
+def contexts(text: str, mock: Any) -> str:
+    """A sentence of some 25 words for each passage, of its own words."""
+    return compact({"contexts": [[number, mock.words(passage, 25)] for number, passage in PASSAGE.findall(text)]})
 
 
 def reports(text: str, mock: Any) -> str:

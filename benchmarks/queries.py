@@ -153,7 +153,7 @@ def imported(folder: Path, embedder: CachedEmbedder) -> Retriever:
     store = LanceStore(root / "output")
     if store.current() is None:
         GraphRAG(root, Settings(), embedder=embedder).import_parquet(folder)
-    return Retriever(store.open(), embedder, Settings().query.local)
+    return Retriever(store.open(), embedder, Settings().query.retrieval)
 
 
 def book_questions(retriever: Retriever) -> list[Question]:
@@ -268,7 +268,7 @@ def own_work(case: Case) -> None:
     print(f"{'':12}{'median':>8}{'most':>8}{'calls':>8}{'a call':>8}")
     asked = random.Random(SEED).sample(case.questions, (WARM + TIMED) * len(METHODS))  # noqa: S311
     # An embedder of its own: none of these sentences was read before.
-    fresh = Retriever(case.retriever.reader, CachedEmbedder(EmbeddedEmbedder()), QuerySettings().local)
+    fresh = Retriever(case.retriever.reader, CachedEmbedder(EmbeddedEmbedder()), QuerySettings().retrieval)
     engine = Case(case.name, fresh, []).engine(QuerySettings())
     for place, method in enumerate(METHODS):
         rows = [ask(engine, question, method) for question in asked[place :: len(METHODS)]][WARM:]

@@ -32,6 +32,8 @@ class Recorded(Fast):
 
     folder: Path
 
+    describes = True
+
     def draw(self, documents: Sequence[Document], text_units: Sequence[TextUnit]) -> Drawn:
         sources = {document.id: document.source_id for document in documents}
         extractions = data.recorded_extractions(self.folder, list(text_units), sources)
@@ -57,7 +59,7 @@ def build(folder: Path, source: str, scratch: Path) -> Retriever:
     method = Fast(SETTINGS, silent) if source == "fast" else Recorded(SETTINGS, silent, folder)
     embedder, store = EmbeddedEmbedder(), LanceStore(scratch / "output")
     Pipeline(SETTINGS, embedder, store, silent).run(scratch / "input", method)
-    return Retriever(store.open(), embedder, SETTINGS.query.local)
+    return Retriever(store.open(), embedder, SETTINGS.query.retrieval)
 
 
 def rankings(retriever: Retriever) -> dict[str, Callable[[str], list[str]]]:

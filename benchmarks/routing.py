@@ -93,7 +93,7 @@ def indexed(source: str, name: str, content: bytes, embedder: CachedEmbedder) ->
     (root / "input").mkdir(parents=True, exist_ok=True)
     (root / "input" / name).write_bytes(content)
     GraphRAG(root, Settings(), embedder=embedder).index("fast")
-    return Retriever(LanceStore(root / "output").open(), embedder, Settings().query.local)
+    return Retriever(LanceStore(root / "output").open(), embedder, Settings().query.retrieval)
 
 
 def cases_of(source: str, asked: Sequence[tuple[str, Kind, str]], retriever: Retriever) -> list[Case]:

@@ -92,9 +92,16 @@ class Backends:
 
     def embedder(self, memo: Memo | None = None) -> Embedder:
         """The configured embedding model; it connects to or loads nothing yet, and embeds no text
-        twice if it can help it."""
-        if self.settings.embedding.provider == "embedded":
-            return CachedEmbedder(EmbeddedEmbedder())
+        twice if it can help it. Raises MissingDependencyError."""
+        match self.settings.embedding.provider:
+            case "embedded":
+                return CachedEmbedder(EmbeddedEmbedder())
+            case "multilingual":
+                from graphrag.models.multilingual import MultilingualEmbedder
+
+                return CachedEmbedder(MultilingualEmbedder())
+            case "openai" | "transformers":
+                pass
         client = self._embedding_client()
         return RemoteEmbedder(client, memo or self.memo(), self.settings.embedding, self.settings.llm)
 

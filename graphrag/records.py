@@ -60,6 +60,9 @@ class TextUnit:
     human_readable_id: int = 0
     page: int | None = None
     """The page of its document on which it begins, from 1; None if the document has no pages."""
+    context: str | None = None
+    """What the passage leaves unsaid, in a sentence or in names: embedded and indexed with it, no part of
+    its text. None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class Entity:
     human_readable_id: int = 0
     aliases: tuple[str, ...] = ()
     """Other names of it that were merged into this one."""
+    synonym_ids: tuple[str, ...] | None = None
+    """Entities of nearly the same name, and those whose names its own holds."""
 
 
 @dataclass(frozen=True, slots=True)

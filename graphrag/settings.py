@@ -53,9 +53,10 @@ class LLMSettings(Section):
 
 
 class EmbeddingSettings(Section):
-    """The embedding model. `embedded` is all-MiniLM-L6-v2, shipped with the package."""
+    """The embedding model. `embedded` is all-MiniLM-L6-v2, shipped with the package, for English;
+    `multilingual` is multilingual-e5-small, an extra, for a hundred languages."""
 
-    provider: Literal["embedded", "openai", "transformers"] = "embedded"
+    provider: Literal["embedded", "multilingual", "openai", "transformers"] = "embedded"
     model: str = Field(default="", description="the model's name at the server, a path, or hub id")
     base_url: str = Field(default="", description="of a compatible server; empty: that of llm, then OpenAI's")
     api_key: SecretStr | None = Field(default=None, exclude=True, description="GRAPHRAG_EMBEDDING__API_KEY only")
@@ -100,6 +101,11 @@ class ChunkingSettings(Section):
 
     size: int = Field(default=300, ge=16)
     overlap: int = Field(default=0, ge=0, description="tokens, rounded down to whole sentences")
+    contextual: Literal["headings", "entities", "llm"] = Field(
+        default="entities",
+        description="embedded before a passage: title and headings; and names of the passage before; "
+        "or (standard) a sentence that a model writes",
+    )
 
 
 class ExtractionSettings(Section):
@@ -170,17 +176,39 @@ class StorageSettings(Section):
         return self.uri if "://" in self.uri and "memo" not in self.model_fields_set else ""
 
 
-class LocalSettings(Section):
-    """Local search: hybrid search and personalised PageRank."""
+class RetrievalSettings(Section):
+    """How passages are found, by every method: each part can be turned off."""
 
-    facts: int = Field(default=3, ge=0, description="nearest facts that seed the walk")
-    damping: float = Field(default=0.5, gt=0, lt=1)
-    passage_weight: float = Field(default=0.1, ge=0, description="what the best passage of a hybrid search seeds")
+    full_text: float = Field(
+        default=0.5, ge=0, description="what BM25 counts against vectors in a hybrid search; 0: vectors alone"
+    )
+    names: float = Field(default=1.0, ge=0, description="what an entity that the question names seeds the walk with")
+    facts: int = Field(default=5, ge=0, description="nearest facts, whose entities seed it; the last of them least")
+    passages: float = Field(default=0.05, ge=0, description="what the best passage of a hybrid search seeds")
+    damping: float = Field(default=0.65, gt=0, lt=1, description="the share of its rank that a node passes on")
+    relationships: float = Field(default=0.4, ge=0, description="weight of the mean relationship; a mention weighs 1")
+    synonyms: float = Field(default=0.5, ge=0, description="weight of the tie between entities of nearly one name")
+    focus: int = Field(
+        default=200, ge=0, description="best passages of the walk, among which a second goes to what is asked; 0: none"
+    )
+    sharpness: float = Field(default=10.0, ge=0, description="how much it minds their likeness to that")
+    clauses: bool = Field(default=False, description="look for facts by each clause of the question, too")
+    bridges: int = Field(
+        default=0, ge=0, description="entities found, of which the question is asked again in a further round"
+    )
+
+
+class LocalSettings(Section):
+    """Local search: what its context holds."""
+
     k: int = Field(default=10, ge=1, description="text units in the context of an extractive answer")
     context_tokens: int = Field(default=6000, ge=256, description="tokens of the context that a model reads")
-    reports: float = Field(default=0.1, ge=0, le=1, description="the most of it that reports may fill")
-    entities: float = Field(default=0.1, ge=0, le=1, description="the same of entities")
-    relationships: float = Field(default=0.1, ge=0, le=1, description="of relationships")
+    neighbours: float = Field(
+        default=0.1, ge=0, le=1, description="passages beside the r-th come behind r / neighbours others; 0: not at all"
+    )
+    reports: float = Field(default=0.05, ge=0, le=1, description="the most of it that reports may fill")
+    entities: float = Field(default=0.05, ge=0, le=1, description="the same of entities")
+    relationships: float = Field(default=0.05, ge=0, le=1, description="of relationships")
     claims: float = Field(default=0.05, ge=0, le=1, description="and of claims; passages may fill all of it")
 
 
@@ -222,6 +250,9 @@ class BasicSettings(Section):
 
     k: int = Field(default=10, ge=1, description="text units in the context of an extractive answer")
     context_tokens: int = Field(default=6000, ge=256, description="tokens of the context that a model reads")
+    neighbours: float = Field(
+        default=0.1, ge=0, le=1, description="passages beside the r-th come behind r / neighbours others; 0: not at all"
+    )
 
 
 class QuerySettings(Section):
@@ -231,6 +262,7 @@ class QuerySettings(Section):
     sentences: int = Field(default=5, ge=1, description="sentences of an extractive answer")
     answer_tokens: int = Field(default=1500, ge=64, description="longest answer of a model, in tokens")
     judge: bool = Field(default=False, description="whether the model looks its answer over: one more call")
+    retrieval: RetrievalSettings = RetrievalSettings()
     local: LocalSettings = LocalSettings()
     global_: GlobalSettings = Field(default=GlobalSettings(), alias="global")
     drift: DriftSettings = DriftSettings()

@@ -14,7 +14,7 @@ from models.scripted import LeapingLoop
 
 from graphrag import tokens
 from graphrag.asking import Asking
-from graphrag.indexer import extraction, reporting, resolution, summarizing
+from graphrag.indexer import contextual, extraction, reporting, resolution, summarizing
 from graphrag.indexer.pipeline import Pipeline
 from graphrag.indexer.standard import Standard
 from graphrag.messages import Reply, Request
@@ -46,6 +46,8 @@ def answer(request: Request) -> str:
         case extraction.STAGE:
             more = len(request.messages) > 2
             return graph() if more else read(text, claims='Always write "claims":[]' not in request.messages[0].content)
+        case contextual.STAGE:
+            return as_json({"contexts": [[n, f"Of {NAME.findall(line)[0]}."] for n, line in PASSAGE.findall(text)]})
         case summarizing.STAGE:
             return as_json({"descriptions": [[n, f"In short: {line[:60]}"] for n, line in PASSAGE.findall(text)]})
         case reporting.STAGE:

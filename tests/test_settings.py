@@ -52,7 +52,10 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     [
         ("chunkin: {size: 3}", r"unknown key 'chunkin'; did you mean 'chunking'\?"),
         ("chunking: {siz: 300}", r"unknown key 'chunking.siz'; did you mean 'chunking.size'\?"),
-        ("query: {local: {dampin: 0.5}}", r"unknown key 'query.local.dampin'; did you mean 'query.local.damping'\?"),
+        (
+            "query: {retrieval: {dampin: 0.5}}",
+            r"unknown key 'query.retrieval.dampin'; did you mean 'query.retrieval.damping'\?",
+        ),
         ("query: {globl: {k: 1}}", r"unknown key 'query.globl'; did you mean 'query.global'\?"),
         ("chunking: {size: 3}", "chunking.size: Input should be greater than or equal to 16"),
         ("chunking: {size: many}", "chunking.size: Input should be a valid integer"),

@@ -1,13 +1,14 @@
 """From documents to text units: whole sentences under their headings, within a token limit.
 
-A text is cut into pieces (heading lines and sentences), pieces are gathered into sections (a
-heading starts one unless the section before is tiny), and each section is packed into units.
-A piece over the limit is cut at word boundaries, a word over the limit by characters. Time is
+A text is cut into pieces (heading lines, sentences, items of lists, tables and blocks of code), pieces
+are gathered into sections (a heading or a rule starts one unless the section before is tiny), and each
+section is packed into units. A table or a block of code that is too long for one unit is cut between its
+lines. A piece over the limit is cut at word boundaries, a word over the limit by characters. Time is
 linear in the length of the text, whatever it looks like.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,14 +16,16 @@ from itertools import pairwise
 
 from graphrag import language, tokens
 from graphrag.indexer import headings
-from graphrag.indexer.headings import Heading
+from graphrag.indexer.headings import Heading, Mark
 from graphrag.records import Document, TextUnit, content_id
 from graphrag.settings import ChunkingSettings
 
 _WORD_START = re.compile(r"(?<=\s)(?=\S)")
 _VISIBLE = re.compile(r"\S|\Z")
 _PAGE_BREAK = re.compile("\f")
+_LINE = re.compile(r"[^\n]*\n\s*|[^\n]+\Z")
 _BLOCK = 10_000
+_COLUMNS, _LONGEST_HEADER = "Columns", 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class _Piece:
     end: int
     tokens: int
     is_heading: bool
+    """Or a rule, which parts a text as a heading does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +74,22 @@ def split(document: Document, settings: ChunkingSettings) -> list[TextUnit]:
     edits elsewhere in the document and renaming of its file. Within one document it may not be
     unique; `split_all` sees to that.
 
-    Form feeds break the text into pages; a text without them has none.
+    Form feeds break the text into pages; a text without them has none. A unit that begins within a
+    table has the titles of its columns as its context.
     """
     text = document.text
     if not text or text.isspace():
         return []
     overlap = min(settings.overlap, settings.size // 2)
     size = settings.size - overlap
-    found = headings.find(text)
-    sections = _sections(_pieces(text, found, size), size // 4)
+    marks = list(headings.marks(text))
+    found = [mark.heading for mark in marks if mark.heading]
+    sections = _sections(_pieces(text, marks, size), size // 4)
     groups = [group for section in sections for group in _packed(text, section, size)]
     if overlap:
         groups = list(_overlapped(text, groups, overlap, settings.size))
-    return _text_units(document, groups, found)
+    tables = [mark for mark in marks if mark.header]
+    return [_in_table(unit, tables) for unit in _text_units(document, groups, found)]
 
 
 def _place(unit: TextUnit) -> tuple[str, int, int]:
@@ -113,6 +120,13 @@ def _text_units(document: Document, groups: Iterable[_Group], found: Sequence[He
     return units
 
 
+def _in_table(unit: TextUnit, tables: Sequence[Mark]) -> TextUnit:
+    """A unit that goes on with a table is found by the titles of its columns, too."""
+    place = bisect_left(tables, unit.start, key=lambda table: table.start) - 1
+    within = place >= 0 and unit.start < tables[place].end
+    return replace(unit, context=f"{_COLUMNS}: {tables[place].header}"[:_LONGEST_HEADER]) if within else unit
+
+
 def _first_character(text: str, start: int) -> int:
     """Where the first character that can be seen is: page breaks are white space, on either side of it."""
     visible = _VISIBLE.search(text, start)
@@ -134,25 +148,40 @@ def _paths(found: Iterable[Heading]) -> list[tuple[str, ...]]:
 # --- Pieces ------------------------------------------------------------------------------
 
 
-def _pieces(text: str, found: Sequence[Heading], size: int) -> Iterator[_Piece]:
-    starts = {heading.start for heading in found}
-    for start, end in pairwise(_cuts(text, found)):
-        yield from _shares(text, _piece(text, start, end, start in starts), size)
+def _pieces(text: str, marks: Iterable[Mark], size: int) -> Iterator[_Piece]:
+    position = 0
+    for mark in marks:
+        yield from _prose(text, position, mark.start, size)
+        yield from _marked(text, mark, size)
+        position = mark.end
+    yield from _prose(text, position, len(text), size)
+
+
+def _prose(text: str, start: int, end: int, size: int) -> Iterator[_Piece]:
+    """Sentence by sentence."""
+    return _cut(text, [*_sentence_starts(text, start, end), end], size)
+
+
+def _marked(text: str, mark: Mark, size: int) -> Iterator[_Piece]:
+    whole = _piece(text, mark.start, mark.end, mark.kind in ("heading", "rule"))
+    if whole.is_heading:
+        return _shares(text, whole, size)
+    if mark.kind == "item":
+        return iter([whole]) if whole.tokens <= size // 4 else _prose(text, mark.start, mark.end, size)
+    # There should be room for the heading above.
+    if whole.tokens <= size - size // 8:
+        return iter([whole])
+    lines = (found.end() for found in _LINE.finditer(text, mark.start, mark.end))
+    return _cut(text, [mark.start, *lines], size)
+
+
+def _cut(text: str, edges: Sequence[int], size: int) -> Iterator[_Piece]:
+    for start, end in pairwise(edges):
+        yield from _shares(text, _piece(text, start, end, False), size)
 
 
 def _piece(text: str, start: int, end: int, is_heading: bool) -> _Piece:
     return _Piece(start, end, tokens.count(text[start:end]), is_heading)
-
-
-def _cuts(text: str, found: Iterable[Heading]) -> Iterator[int]:
-    """Where headings and sentences begin, and the end of the text."""
-    position = 0
-    for heading in found:
-        yield from _sentence_starts(text, position, heading.start)
-        yield heading.start
-        position = heading.end
-    yield from _sentence_starts(text, position, len(text))
-    yield len(text)
 
 
 def _sentence_starts(text: str, start: int, end: int) -> Iterator[int]:

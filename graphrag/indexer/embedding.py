@@ -69,11 +69,15 @@ def _embed(texts: Sequence[str], embedder: Embedder, progress: Progress, stage: 
 
 
 def _text_unit_texts(text_units: Sequence[TextUnit], documents: Sequence[Document]) -> Iterator[str]:
-    """Title, headings and text. A title made from a file name says nothing and is left out."""
+    """Title, headings, context and text. A title made from a file name says nothing and is left out."""
     titles = {document.id: document.title for document in documents if document.titled}
     for unit in text_units:
-        above = dict.fromkeys(filter(None, [titles.get(unit.document_id), *unit.headings]))
+        above = dict.fromkeys(filter(None, [titles.get(unit.document_id), *unit.headings, _ended(unit.context)]))
         yield ". ".join([*above, unit.text])
+
+
+def _ended(context: str | None) -> str:
+    return (context or "").removesuffix(".")
 
 
 def _fact_texts(facts: Sequence[Fact], entities: Sequence[Entity]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphrag.indexer import clustering, extraction, graph, reporting, resolution, summarizing
+from graphrag.indexer import clustering, contextual, extraction, graph, reporting, resolution, summarizing
 from graphrag.indexer.pipeline import Pipeline
 from graphrag.indexer.previous import look_back
 from graphrag.indexer.standard import Standard
@@ -40,6 +40,10 @@ STAGES: Mapping[str, Ratios] = {
     summarizing.STAGE: Ratios(1 / 20_000, 0.08, 0.3),
     reporting.STAGE: Ratios(1 / 2_600, 0.85, 0.22),
 }
+CONTEXTS: Mapping[str, Ratios] = {contextual.STAGE: Ratios(1 / 2_000, 1.3, 0.12)}
+"""One more stage where contexts are the model's; no other depends on it."""
+OF_TEXT = frozenset({extraction.STAGE, contextual.STAGE})
+"""Stages whose requests depend on the text alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +70,20 @@ class Estimating:
             settings = self.pipeline.settings.communities
             communities = clustering.detect(built, settings, before=previous.communities)
             self.method.report(communities, built, graph.link(text_units, built), _no_vectors())
-        stages = tuple(self._stage(stage, text_units, whole) for stage in STAGES)
+        written = self.pipeline.settings.chunking.contextual == "llm"
+        ratios = {**STAGES, **(CONTEXTS if written else {})}
+        stages = tuple(self._stage(stage, each, text_units, whole) for stage, each in ratios.items())
         return Estimate(stages, sum(stage.cost for stage in stages))
 
-    def _stage(self, stage: str, text_units: Sequence[TextUnit], whole: bool) -> StageEstimate:
+    def _stage(self, stage: str, ratios: Ratios, text_units: Sequence[TextUnit], whole: bool) -> StageEstimate:
         planned = [call for call in self.dry_run.planned if call.stage == stage]
-        earlier = list(STAGES)[: list(STAGES).index(stage)]
+        earlier = () if stage in OF_TEXT else list(STAGES)[: list(STAGES).index(stage)]
         exact = not any(call.stage in earlier for call in self.dry_run.planned)
         calls, prompt = len(planned), sum(call.prompt for call in planned)
-        if not (whole or stage == extraction.STAGE):
+        if not (whole or stage in OF_TEXT):
             size = sum(unit.n_tokens for unit in text_units)
-            calls, prompt = (round(size * ratio) for ratio in (STAGES[stage].calls, STAGES[stage].prompt))
-        completion = round(prompt * STAGES[stage].completion)
+            calls, prompt = (round(size * ratio) for ratio in (ratios.calls, ratios.prompt))
+        completion = round(prompt * ratios.completion)
         cost = self.prices.cost(TokenUsage(prompt, completion))
         remembered = Counter(self.dry_run.remembered)[stage]
         return StageEstimate(stage, calls, remembered, prompt, completion, exact, cost)

@@ -11,6 +11,10 @@ from graphrag.records import Community, Document, TextUnit
 from graphrag.settings import Settings
 from graphrag.storage.schema import Searchable
 
+NO_CONTEXTS = (
+    "chunking.contextual is llm, but the method fast asks no model: names stand for contexts, as with entities"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Fast:
@@ -20,6 +24,7 @@ class Fast:
     progress: Progress
 
     name = "fast"
+    describes = False
     fingerprint = ""
 
     def draw(self, documents: Sequence[Document], text_units: Sequence[TextUnit]) -> Drawn:
@@ -27,7 +32,8 @@ class Fast:
         self.progress("Extracting entities and relationships", 0, 0)
         extractions = fast_extraction.extract(documents, text_units, self.settings.extraction)
         self.progress("Building the graph", 0, 0)
-        return Drawn(graph.build(extractions, self.settings.extraction.max_descriptions))
+        notices = (NO_CONTEXTS,) if self.settings.chunking.contextual == "llm" else ()
+        return Drawn(graph.build(extractions, self.settings.extraction.max_descriptions), notices=notices)
 
     def report(
         self, communities: Sequence[Community], graph: Graph, text_units: Sequence[TextUnit], facts: Searchable

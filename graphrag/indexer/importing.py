@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from graphrag.indexer import embedding, graph
+from graphrag.indexer import embedding, graph, synonyms
 from graphrag.indexer.pipeline import Content, Pipeline, summarize
 from graphrag.indexer.previous import IMPORT
 from graphrag.records import Index, IndexSummary, content_id
@@ -18,4 +18,5 @@ def adopt(index: Index, pipeline: Pipeline) -> IndexSummary:
         rest = embedding.of_rest(index, pipeline.embedder, pipeline.progress)
         fingerprint = content_id(IMPORT, *(document.id for document in index.documents))
         build = pipeline.build(fingerprint, summarize(index, IMPORT), started)
+        index = replace(index, entities=synonyms.link(index.entities, rest["entities"].vectors))
         return pipeline.publish(Content(index, {"facts": facts, **rest}), build)

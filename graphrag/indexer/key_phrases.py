@@ -5,7 +5,8 @@ What may be such a thing depends on the script; whether it is one is decided by 
 - English: up to three words after a determiner, ended by a function word or a mark
   ("the *door knocker* of"), which is where its nouns stand;
 - Korean: a word that carries a particle only nouns take, or several different particles, or that
-  stands where nouns stand: first in its sentence as the topic, or bare before a noun;
+  stands where nouns stand: first in its sentence as the topic, or bare before a noun; and two such
+  words that recur together, for names are written in two words (데버러 스미스);
 - scripts written without spaces: the longest recurring runs of characters;
 - other scripts without capitals: recurring words.
 
@@ -18,8 +19,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from graphrag.language import FUNCTION_WORDS, HANGUL, UNSPACED, WORD, Span, fold, without_josa
+from graphrag.language import FUNCTION_WORDS, HANGUL, JOSA, UNSPACED, WORD, Span, fold, without_josa
 
 TOO_COMMON = 0.1
 """A phrase in more than this share of the sentences says nothing about any of them."""
@@ -40,11 +42,16 @@ _NOUN_JOSA = frozenset(
 _NOUN_PLACE = "^"
 _TOPIC_JOSA = frozenset("은 는 이 가".split())
 # Endings of verbs and adjectives before a noun: what ends so may be no noun itself.
-_ADNOMINAL = tuple("는 은 인 한 던 할 된 될 운 온 른 린 진 친 든 단 란 간 다 고 며 서 게 지".split())
+_ADNOMINAL = tuple(
+    "는 은 인 한 던 할 된 될 운 온 른 린 진 친 든 단 란 간 난 힌 센 낸 다 고 며 서 게 지 여 어 아 워 해 자 면".split()
+)
+# After a noun of one syllable these are particles for sure: 책을, but 마을.
+_SHORT_WITH_JOSA = re.compile("[가-힣][을를은는에]")
 _KOREAN_FUNCTION_WORDS = frozenset(
     "그것 이것 저것 여기 거기 저기 우리 너희 그들 하나 때문 경우 자신 오늘 지금 그때 이때 모두 정도 "
     "이상 이하 무엇 누구 어디 "
-    "그리고 그러나 하지만 그래서 또한 따라서 매우 가장 함께 다시 통해 위해 대해".split()
+    "그리고 그러나 하지만 그래서 또한 따라서 매우 가장 함께 다시 통해 위해 대해 "
+    "그의 나의 저의 여러 스스로 것으로 처음 나중 번째 없이 있다 없다 오늘날 이듬해".split()
 )
 # Hiragana carries the grammar of Japanese; its things are written in the rest.
 _HIRAGANA = re.compile(r"[\u3040-\u309f]+")
@@ -78,6 +85,8 @@ class PhraseCounts:
     def is_noun(self, stem: str) -> bool:
         """Whether a Korean stem carries a particle that only nouns take, or several."""
         seen = self.particles.get(stem, set[str]())
+        if stem.endswith("다") and not seen & _NOUN_JOSA:
+            return False  # A verb that is quoted: 있다는
         return _NOUN_PLACE in seen or bool(seen & _NOUN_JOSA) or len(seen) > 1
 
 
@@ -110,6 +119,7 @@ def find_key_phrases(sentence: str, counts: PhraseCounts, minimum: int) -> Itera
 
 def _candidates(sentence: str) -> Iterator[Span]:
     yield from _after_determiners(sentence)
+    yield from _korean_pairs(sentence)
     for start, end in _unspaced_runs(sentence):
         for length in range(2, _LONGEST_RUN + 1):
             for first in range(start, end - length + 1):
@@ -159,8 +169,23 @@ def _korean(sentence: str) -> Iterator[tuple[re.Match[str], str]]:
     for word in WORD.finditer(sentence):
         if HANGUL.search(word.group()):
             stem = without_josa(word.group())
-            if len(stem) > 1 and stem not in _KOREAN_FUNCTION_WORDS:
+            if len(stem) > 1 and stem not in _KOREAN_FUNCTION_WORDS and _may_be_noun(stem):
                 yield word, stem
+
+
+def _may_be_noun(stem: str) -> bool:
+    """No number with its counter, no particle after a quotation, and no noun of one syllable with its particle."""
+    if stem[0].isdigit() or stem in JOSA:
+        return False
+    # A word of two syllables keeps its particle; with one more before it, what can be one by its sound goes.
+    return not (_SHORT_WITH_JOSA.fullmatch(stem) and without_josa(f"가{stem}") != f"가{stem}")
+
+
+def _korean_pairs(sentence: str) -> Iterator[Span]:
+    """Two neighbouring Korean words of which the first is bare."""
+    for (left, stem), (right, following) in pairwise(_korean(sentence)):
+        if left.group() == stem and sentence[left.end() : right.start()] == " " and not stem.endswith(_ADNOMINAL):
+            yield Span(left.start(), right.start() + len(following))
 
 
 def _korean_evidence(sentence: str) -> Iterator[tuple[str, str]]:

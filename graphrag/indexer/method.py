@@ -1,6 +1,6 @@
 """What tells one indexing method from another: how the graph is drawn and who writes the reports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,8 @@ class Drawn:
     claims: tuple[Claim, ...] = ()
     failures: tuple[Failure, ...] = ()
     notices: tuple[str, ...] = ()
+    contexts: Mapping[str, str] | None = None
+    """What text units leave unsaid, by their ids; None if no model was asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,12 @@ class Method(Protocol):
     @property
     def fingerprint(self) -> str:
         """A hash of all its results depend on beside input and settings: model and prompts."""
+        ...
+
+    @property
+    def describes(self) -> bool:
+        """Whether a description is of its entity alone, so that entities with nearly the same vector mean
+        nearly the same: sentences that several share are none."""
         ...
 
     def draw(self, documents: Sequence[Document], text_units: Sequence[TextUnit]) -> Drawn:

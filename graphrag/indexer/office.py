@@ -19,6 +19,13 @@ CONVERTERS = {
 PAGE_BREAK = "\f"
 _SLIDE = re.compile(r"\s*<!-- Slide number: \d+ -->\n")
 _PARAGRAPH = re.compile(r"\n\n+")
+_NUMBERED = re.compile(
+    r"(?:\A|(?<=\n\n)|(?<=\f))[ \t]*(?P<number>\d{1,2}(?:\.\d{1,2}){0,3})\.?[ \t]+"
+    r"(?P<title>[^\W\d_][^\n]{1,80})(?=\n\n|\n?\Z)"
+)
+_UNFINISHED = (".", ",", ";", ":")
+LEAST_BELOW = 300
+"""Characters below a numbered heading, on average; with fewer they are items of a list."""
 
 
 def is_readable() -> bool:
@@ -53,8 +60,35 @@ def _paged(text: str, path: Path, suffix: str) -> str:
         return f"\n\n{PAGE_BREAK}\n".join([before + slides[0], *slides[1:]]) if slides else text
     # The converter keeps the pages of prose apart, but runs those of a file with tables together.
     if suffix == ".pdf" and PAGE_BREAK not in text:
-        return with_page_breaks(text, import_module("pdfminer.high_level").extract_text(path).split(PAGE_BREAK)[:-1])
-    return text
+        text = with_page_breaks(text, import_module("pdfminer.high_level").extract_text(path).split(PAGE_BREAK)[:-1])
+    return with_headings(text) if suffix == ".pdf" else text
+
+
+def with_headings(text: str) -> str:
+    """The text of a file that marks no headings with marks before those that are numbered.
+
+    They are the lines that stand alone and count from 1 without a gap, level by level: 1, 1.1, 1.2, 2 …
+    """
+    found: list[re.Match[str]] = []
+    last: tuple[int, ...] = (0,)
+    for match in _NUMBERED.finditer(text):
+        number = tuple(map(int, match["number"].split(".")))
+        if number in _next(last) and not match["title"].rstrip().endswith(_UNFINISHED):
+            found.append(match)
+            last = number
+    if len(found) < 2 or len(text) < LEAST_BELOW * len(found):
+        return text
+    starts = [0, *(match.start("number") for match in found), len(text)]
+    parts = [text[start:end] for start, end in pairwise(starts)]
+    return parts[0] + "".join(
+        f"{'#' * (match['number'].count('.') + 2)} {part}" for match, part in zip(found, parts[1:], strict=True)
+    )
+
+
+def _next(number: tuple[int, ...]) -> set[tuple[int, ...]]:
+    """What may follow a number: its first part, the next one of its level or of one above."""
+    deeper = {(*number, 1)} if number != (0,) else set[tuple[int, ...]]()
+    return deeper | {(*number[:level], number[level] + 1) for level in range(len(number))}
 
 
 def with_page_breaks(text: str, pages: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from graphrag import tokens
 from graphrag.errors import BuildInProgressError, IndexingError
-from graphrag.indexer import chunking, clustering, editing, embedding, graph, loading
+from graphrag.indexer import chunking, clustering, editing, embedding, graph, loading, situating, synonyms
 from graphrag.indexer.editing import Edits, Kept
 from graphrag.indexer.graph import Graph
 from graphrag.indexer.loading import Loaded
@@ -27,7 +27,7 @@ from graphrag.storage.base import Build, Store
 from graphrag.storage.order import in_order
 from graphrag.storage.schema import Searchable
 
-FORMAT = "3"
+FORMAT = "4"
 """Raised when the same input and settings would give another index than before."""
 IMPORT_REPLACED = "the imported index was replaced by one of the input folder"
 NO_EDITS, NO_KEPT, NOTHING = Edits(), Kept(), Previous()
@@ -125,7 +125,7 @@ class Pipeline:
         embedder = previous.remembering(self.embedder)
         built = self.graph(drawn, previous)
         claims = previous.numbered("covariates", drawn.claims)
-        linked = graph.link(text_units, built, claims)
+        linked = self._in_context(graph.link(text_units, built, claims), built, drawn.contexts)
         self.progress("Detecting communities", 0, 0)
         today = datetime.now(UTC).date().isoformat()
         communities = clustering.detect(built, self.settings.communities, today, previous.communities)
@@ -141,7 +141,9 @@ class Pipeline:
             community_reports=reported.reports,
             covariates=claims,
         )
-        return Content(index, {"facts": stated, **embedding.of_rest(index, embedder, self.progress)}), reported
+        searchable = {"facts": stated, **embedding.of_rest(index, embedder, self.progress)}
+        vectors = searchable["entities"].vectors if method.describes else None
+        return Content(replace(index, entities=synonyms.link(index.entities, vectors)), searchable), reported
 
     def graph(self, drawn: Drawn, previous: Previous) -> Graph:
         """The graph with its facts, all under the numbers that they had."""
@@ -152,6 +154,17 @@ class Pipeline:
             relationships=previous.numbered("relationships", found.relationships),
             facts=previous.numbered("facts", found.facts or graph.state(found.relationships, found.entities)),
         )
+
+    def _in_context(
+        self, text_units: Sequence[TextUnit], graph: Graph, written: Mapping[str, str] | None
+    ) -> list[TextUnit]:
+        """The text units with what they leave unsaid: as a model wrote it, or names."""
+        contexts = written
+        if contexts is None:
+            named = self.settings.chunking.contextual != "headings"
+            contexts = situating.names_before(text_units, graph.entities) if named else {}
+        told = ((unit, ". ".join(filter(None, [unit.context, contexts.get(unit.id)]))) for unit in text_units)
+        return [replace(unit, context=context or None) for unit, context in told]
 
     def build(
         self,

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from graphrag.asking import Asking
-from graphrag.indexer import extraction, graph, reporting, resolution, summarizing
+from graphrag.indexer import contextual, extraction, graph, reporting, resolution, summarizing
 from graphrag.indexer.at_once import at_once
 from graphrag.indexer.connecting import connect
+from graphrag.indexer.contextual import Contexts
+from graphrag.indexer.extraction import Extracted
 from graphrag.indexer.graph import Graph
 from graphrag.indexer.method import Drawn, Reported
 from graphrag.indexer.resolution import Resolution
@@ -29,6 +31,7 @@ class Standard:
     """Whether names that mean the same entity are found and merged."""
 
     name = "standard"
+    describes = True
 
     @property
     def fingerprint(self) -> str:
@@ -38,8 +41,9 @@ class Standard:
         return content_id(self.asking.service.model, replies, self.asking.prompts.fingerprint, str(self.resolve))
 
     def draw(self, documents: Sequence[Document], text_units: Sequence[TextUnit]) -> Drawn:
-        """The graph of what the model finds, names resolved and descriptions condensed."""
-        found = extraction.extract(documents, text_units, self.asking, self.settings.extraction)
+        """The graph of what the model finds, names resolved and descriptions condensed; and contexts, if it
+        is to write them."""
+        found, contexts = self._read(documents, text_units)
         names = self._resolve(found.extractions)
         resolved = connect(resolution.apply(found.extractions, names), text_units)
         built = graph.build(resolved, max_descriptions=sys.maxsize)
@@ -48,9 +52,19 @@ class Standard:
         return Drawn(
             graph.with_aliases(replace(built, relationships=told.relationships), found.extractions, names.canonical),
             graph.claims(resolved, built.entities),
-            (*found.failures, *names.failures, *failures),
+            (*found.failures, *(contexts.failures if contexts else ()), *names.failures, *failures),
             (*found.notices, *names.notices()),
+            contexts.texts if contexts else None,
         )
+
+    def _read(self, documents: Sequence[Document], text_units: Sequence[TextUnit]) -> tuple[Extracted, Contexts | None]:
+        def extract() -> Extracted:
+            return extraction.extract(documents, text_units, self.asking, self.settings.extraction)
+
+        if self.settings.chunking.contextual != "llm":
+            return extract(), None
+        quiet = replace(self.asking, progress=silent)
+        return at_once(extract, lambda: contextual.write(documents, text_units, quiet))
 
     def _condense(self, graph: Graph, asking: Asking) -> tuple[Graph, tuple[Failure, ...]]:
         return summarizing.condense(graph, asking, self.settings.extraction.summarize_above)

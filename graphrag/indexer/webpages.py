@@ -1,4 +1,4 @@
-"""HTML as Markdown, so that its headings survive; nothing that a page refers to is followed.
+"""HTML as Markdown, so that its headings and sections survive; nothing that a page refers to is followed.
 
 Web pages are rarely well-formed. Those of older tools leave out the end tags that HTML lets them
 leave out, which Beautiful Soup takes for nesting, thousands deep; here the tags that HTML says end
@@ -7,7 +7,7 @@ an element end it. Broken tags are text, and read in linear time.
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,14 @@ _NAMES: Mapping[str, str] = {
     "article:published_time": "date",
 }
 """Ours, by those that pages use."""
+_HEADINGS = [f"h{level}" for level in range(1, 7)]
+_SECTIONS = ["section", "article"]
+_LAYOUT: Mapping[str, Sequence[str]] = {
+    "table": ["thead", "tbody", "tfoot", "tr", "td", "th"],
+    "ul": ["li"],
+    "ol": ["li"],
+}
+"""What pages are laid out with beside its proper use, and its parts."""
 # A tag that is not closed before the next one begins.
 _BROKEN_TAG = re.compile(r"<(?=[^<>]*(?:<|\Z))")
 
@@ -58,6 +66,7 @@ def to_markdown(text: str) -> WebPage:
     metadata = dict(_metadata(soup))
     for tag in soup(UNREAD):
         tag.decompose()
+    _lay_out(soup)
     converter = MarkdownConverter(
         heading_style="ATX", strip=["a", "img"], escape_asterisks=False, escape_underscores=False
     )
@@ -77,6 +86,54 @@ def _metadata(soup: BeautifulSoup) -> Iterator[tuple[str, object]]:
     language = soup.html and soup.html.get("lang")
     if language:
         yield "language", str(language)
+
+
+def _lay_out(soup: BeautifulSoup) -> None:
+    """Make headings and sections of what is one: headings inside tables and lists would be no lines of their own."""
+    for tag in soup.find_all(role="heading"):
+        level = str(tag.get("aria-level") or "")
+        tag.name = f"h{level}" if level in "123456" and level else "h2"
+    for tag in soup("summary"):
+        tag.name = "p"
+    headed, nested = _around(soup(_HEADINGS)), _around(soup("table"))
+    for tag in soup(list(_LAYOUT)):
+        if id(tag) in headed or (tag.name == "table" and id(tag) in nested):
+            _flatten(tag)
+    for tag in soup(_SECTIONS):
+        if id(tag) not in headed:
+            _set_apart(soup, tag)
+
+
+def _around(tags: Iterable[Tag]) -> set[int]:
+    """The `id` of each element that holds one of some."""
+    found: set[int] = set()
+    for tag in tags:
+        parent = tag.parent
+        while parent is not None and id(parent) not in found:
+            found.add(id(parent))
+            parent = parent.parent
+    return found
+
+
+def _flatten(tag: Tag) -> None:
+    """A table or list that lays out a page as its parts, one below the other."""
+    parts, inner = _LAYOUT[tag.name], [tag]
+    while inner:
+        children = [child for child in inner.pop().children if isinstance(child, Tag) and child.name in parts]
+        inner += children
+        for child in children:
+            child.name = "div"
+    tag.name = "div"
+
+
+def _set_apart(soup: BeautifulSoup, tag: Tag) -> None:
+    """A rule before and after a section without a heading, where there is something."""
+    # Inside of it: to insert beside it takes as long as it has siblings.
+    before, after = tag.find_previous_sibling(), tag.find_next_sibling()
+    if before and before.name not in ("hr", *_HEADINGS):
+        tag.insert(0, soup.new_tag("hr"))
+    if after and after.name not in ("hr", *_HEADINGS, *_SECTIONS):
+        tag.append(soup.new_tag("hr"))
 
 
 def _without_comments(text: str) -> str:

@@ -1,6 +1,6 @@
 """The embedding model that ships with the package: all-MiniLM-L6-v2, int8, on onnxruntime.
 
-384 dimensions, English first (other languages work, less well). Made by
+384 dimensions, English first (other languages in Latin letters work, less well; no other script does). Made by
 `scripts/build_embedding_model.py`; nothing is downloaded.
 """
 
@@ -85,6 +85,22 @@ class EmbeddedEmbedder:
         options.intra_op_num_threads = 1
         with as_file(files("graphrag").joinpath(FOLDER, "model.onnx")) as path:
             return InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def reads(embedder: str, text: str) -> bool:
+    """Whether vectors of the embedder of this name say anything of a text.
+
+    This model has English words: of a text of which most letters are not Latin its vectors say next
+    to nothing, and what full text finds is better left alone. Nothing is known of other models.
+    """
+    if embedder != EmbeddedEmbedder.name or text.isascii():
+        return True
+    letters = [character for character in text if character.isalpha()]
+    return 2 * sum(map(_is_latin, letters)) >= len(letters)
+
+
+def _is_latin(letter: str) -> bool:
+    return letter < "\u0250" or "\u1e00" <= letter < "\u1f00"
 
 
 def _windows(pieces: list[int]) -> Iterator[list[int]]:

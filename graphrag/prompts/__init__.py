@@ -18,6 +18,7 @@ from graphrag.records import content_id
 PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "extract": frozenset({"types", "claims", "passages"}),
     "extract_more": frozenset(),
+    "contextual": frozenset({"passages"}),
     "summarize": frozenset({"entities"}),
     "resolve": frozenset({"pairs"}),
     "tune_profile": frozenset({"known", "passages"}),
@@ -33,7 +34,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "route": frozenset({"guess", "question"}),
 }
 """Every prompt, and the placeholders that it must have."""
-OF_INDEX = frozenset({"extract", "extract_more", "summarize", "resolve", "report"})
+OF_INDEX = frozenset({"extract", "extract_more", "contextual", "summarize", "resolve", "report"})
 """Prompts that the content of an index depends on."""
 SUFFIX = ".txt"
 

@@ -55,7 +55,7 @@ class QueryEngine:
         """`embedder` made the vectors of the index. The first `reranked` passages of a search are put
         into the order of `reranker`."""
         self._reader = reader
-        self._retriever = Retriever(reader, embedder, settings.local)
+        self._retriever = Retriever(reader, embedder, settings.retrieval)
         self._tools = Tools(self._retriever, embedder, Checker(embedder), settings, reranker, reranked)
         self._parts: OrderedDict[frozenset[str], QueryEngine] = OrderedDict()
         self._lock = Lock()

@@ -148,6 +148,21 @@ class FilteredReader:
 
     # --- Searches ------------------------------------------------------------------------
 
+    def vectors(self, name: str, ids: Sequence[str]) -> "NDArray[np.float32]":
+        """The vectors of rows that are shown, at length 1, shape (ids, dimensions); zeros for all others.
+
+        A row that is cut has the mean of its text units that are shown.
+        """
+        if self._graph.whole:
+            return self._reader.vectors(name, ids)
+        view = self._view(name)
+        shown = [view.position.get(id_, -1) for id_ in ids]
+        found = self._reader.vectors(name, [id_ if place >= 0 else "" for id_, place in zip(ids, shown, strict=True)])
+        for row, place in enumerate(shown):
+            if place >= 0 and (which := int(view.places[place])) >= 0:
+                found[row] = self._directions_of(name)[which]
+        return found
+
     def nearest(self, name: str, vector: "NDArray[np.float32]", k: int) -> list[Hit]:
         """The k rows shown whose vectors are nearest, best first; score is the cosine similarity.
 

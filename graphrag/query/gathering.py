@@ -10,8 +10,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from graphrag.answers import ContextItem, ItemKind
-from graphrag.query import findings, packing
+from graphrag.answers import ContextItem, ItemKind, RetrievedUnit
+from graphrag.query import findings, neighbours, packing
 from graphrag.query.context import Inquiry, unit_item
 from graphrag.query.retrieval import Neighbourhood, Retriever, fuse
 
@@ -46,14 +46,15 @@ def gather(
     depth = max(limit // TOKENS_PER_PASSAGE, ENTITIES, inquiry.second_look.depth) + shown
     found = retriever.local(question, depth, focus)
     entities = _entities(retriever, question, found)
+    units = neighbours.with_neighbours(retriever, _units(inquiry, question, found), inquiry.settings.local.neighbours)
     items = [
-        *_passages(inquiry, question, found),
+        *_passages(inquiry, units),
         *_described(retriever, entities),
         *(_relationships(retriever, entities) if limits["relationship"] else ()),
         *(_claims(retriever, entities) if limits["claim"] else ()),
         *(_reports(inquiry, entities) if limits["report"] else ()),
     ]
-    return list(inquiry.sources.add(packing.pack(items, limit, limits)))
+    return list(inquiry.sources.add(_readable(inquiry, packing.pack(items, limit, limits))))
 
 
 def _shares(inquiry: Inquiry) -> Mapping[ItemKind, float]:
@@ -70,17 +71,26 @@ def nearest(inquiry: Inquiry, question: str, k: int, focus: Iterable[str] = ()) 
     """The k best passages and entities for a question, with their handles; for answers that quote."""
     found = inquiry.retriever.local(question, max(k, inquiry.second_look.depth), focus)
     entities = {hit.id: hit.score for hit in found.entities[:k]}
-    items = [*islice(_passages(inquiry, question, found), k), *_described(inquiry.retriever, entities)]
+    items = [*islice(_passages(inquiry, _units(inquiry, question, found)), k), *_described(inquiry.retriever, entities)]
     return list(inquiry.sources.add(items))
 
 
-def _passages(inquiry: Inquiry, question: str, found: Neighbourhood) -> Iterator[ContextItem]:
-    units = inquiry.second_look.order(question, inquiry.retriever.units(found.text_units), walked=True)
+def _units(inquiry: Inquiry, question: str, found: Neighbourhood) -> list[RetrievedUnit]:
+    return inquiry.second_look.order(question, inquiry.retriever.units(found.text_units), walked=True)
+
+
+def _passages(inquiry: Inquiry, units: Sequence[RetrievedUnit]) -> Iterator[ContextItem]:
     inquiry.sources.know(units)
-    best = found.text_units[0].score if found.text_units else 1.0
+    best = units[0].score if units else 1.0
     for unit in units:
         seen = SEEN if inquiry.sources.shown("text_unit", unit.text_unit_id) else 1.0
         yield unit_item(unit, seen * unit.score / best)
+
+
+def _readable(inquiry: Inquiry, items: Sequence[ContextItem]) -> list[ContextItem]:
+    """The items as they are read: passages that belong together stand together."""
+    units = inquiry.sources.beneath(item for item in items if item.kind == "text_unit")
+    return neighbours.in_reading_order(inquiry.retriever, items, units)
 
 
 def _entities(retriever: Retriever, question: str, found: Neighbourhood) -> dict[str, float]:

@@ -1,43 +1,40 @@
 """Retrieval: which text units, entities and reports a question is about. No model is asked.
 
-`hybrid` fuses vector and full-text search by reciprocal ranks; `local` spreads what it finds
-over the graph of passages and entities.
+`hybrid` fuses vector and full-text search by reciprocal ranks. `local` spreads what it finds over the
+graph of passages and entities, and walks a second time, among the best, towards what is asked.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from graphrag.answers import RetrievedUnit
-from graphrag.language import UNSPACED, WORD, fold, without_josa
 from graphrag.models.base import Embedder
-from graphrag.names import WordCase, find_names
-from graphrag.query import passage_graph, surroundings
+from graphrag.models.embedded import reads
+from graphrag.query import decomposing, mentions, passage_graph, surroundings
+from graphrag.query.comparing import products
+from graphrag.query.focusing import part
+from graphrag.query.fusing import fuse
+from graphrag.query.mentions import Mentions
 from graphrag.query.passage_graph import PassageGraph
 from graphrag.query.row_cache import RowCache
+from graphrag.query.seeding import Asked, Seeding
 from graphrag.query.surroundings import Surroundings
-from graphrag.settings import LocalSettings
+from graphrag.settings import RetrievalSettings
 from graphrag.storage.base import Hit, Reader
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-RRF_CONSTANT = 60
-"""Cormack, Clarke and Büttcher 2009."""
-SEED_CONSTANT = 3
-"""The same for the passages that seed the walk: small, for the walk should start from few."""
-FULL_TEXT = 0.5
-"""What full-text search weighs there against vector search."""
 DEPTH = 100
 """How far down each ranking fusion looks, and how many passages seed the walk."""
-LONGEST_NAME = 8
-"""Words of an entity's name looked for in a question."""
-LOOKED_THROUGH = 2000
-"""Characters of a question without capitals that are looked through for names: each of its words might begin one."""
+CONSTANT = 3
+"""Of reciprocal rank fusion: small, so that the first of each ranking count most. With 60, fusing was worse
+than vectors alone on two-hop questions."""
+LOOKED_AT = 30
+"""Entities of which those that the question does not name are bridges."""
 MOST_QUESTIONS = 64
 """Whose names are kept: the steps of a search ask for those of the same few."""
 
@@ -50,28 +47,16 @@ class Neighbourhood:
     entities: list[Hit]
 
 
-def fuse(rankings: Iterable[Sequence[Hit]], constant: int = RRF_CONSTANT, decay: float = 1.0) -> list[Hit]:
-    """Reciprocal rank fusion: score = sum over rankings of weight / (constant + rank), best first.
-
-    The first ranking weighs 1, each later one `decay` times the one before it.
-    """
-    scores: defaultdict[str, float] = defaultdict(float)
-    for place, ranking in enumerate(rankings):
-        for rank, hit in enumerate(ranking, start=1):
-            scores[hit.id] += decay**place / (constant + rank)
-    return [Hit(id_, score) for id_, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
-
-
 class Retriever:
     """Searches one version of an index."""
 
-    def __init__(self, reader: Reader, embedder: Embedder, settings: LocalSettings) -> None:
+    def __init__(self, reader: Reader, embedder: Embedder, settings: RetrievalSettings) -> None:
         self.reader = reader
         self.kept = RowCache(reader)
         """For rows that are read by their ids."""
         self.embedder = embedder
         self._settings = settings
-        self._named = lru_cache(MOST_QUESTIONS)(self._find_named)
+        self._mentions = lru_cache(MOST_QUESTIONS)(self._find_mentions)
 
     def vector(self, question: str) -> "NDArray[np.float32]":
         """The question's embedding."""
@@ -79,46 +64,32 @@ class Retriever:
 
     def hybrid(self, table: str, question: str, k: int) -> list[Hit]:
         """The k best rows of a searchable table by vector and full-text search, fused."""
-        depth = max(k, DEPTH)
-        nearest = self.reader.nearest(table, self.vector(question), depth)
-        return fuse([nearest, self.reader.matching(table, question, depth)])[:k]
+        return self._fused(table, question, self.vector(question), max(k, DEPTH))[:k]
 
     def local(self, question: str, k: int, focus: Iterable[str] = ()) -> Neighbourhood:
         """The k text units and the k entities that a walk from the question comes to most.
 
         The walk starts from the entities that the question names, those of the facts nearest to
-        it, those in `focus` (entity ids), and the passages most like it.
+        it, those in `focus` (entity ids), and the passages most like it. A second one, among the
+        best text units of the first, goes towards what the question asks beside its names.
         """
-        seeds = self._seeds(question, focus)
+        asked = self._take_apart(question)
+        seeds = self._seeds(asked, focus)
         if not seeds.any():
             return Neighbourhood([], [])
         rank = self.graph.walk(seeds, self._settings.damping)
+        if self._settings.focus and self._reads(question):
+            rank = self._focus(asked, seeds, rank, k)
         split = len(self.graph.unit_ids)
         return Neighbourhood(_best(self.graph.unit_ids, rank[:split], k), _best(self.graph.entity_ids, rank[split:], k))
 
     def names_in(self, question: str) -> list[int]:
-        """Positions in the graph of the entities that a question names, without repeats.
-
-        A capital marks a name; a question that has none may name anything in it, as far as it is
-        looked through.
-        """
-        return list(self._named(question))
+        """Positions in the graph of the entities that a question names, without repeats."""
+        return list(self._mentions(question).entities)
 
     def entity_ids_in(self, question: str) -> list[str]:
         """Ids of the entities that a question names."""
         return [self.graph.entity_ids[place - len(self.graph.unit_ids)] for place in self.names_in(question)]
-
-    def _find_named(self, question: str) -> tuple[int, ...]:
-        capitalised = [question[span.start : span.end] for span in find_names(question, WordCase())]
-        found = [self.graph.named[fold(name)] for name in capitalised if fold(name) in self.graph.named]
-        return tuple(dict.fromkeys(found or self._any_named(question[:LOOKED_THROUGH])))
-
-    def _any_named(self, question: str) -> Iterator[int]:
-        taken: set[int] = set()
-        for first, last, name in _spans(question):
-            if name in self.graph.named and taken.isdisjoint(range(first, last)):
-                taken.update(range(first, last))
-                yield self.graph.named[name]
 
     def units(self, hits: Sequence[Hit]) -> list[RetrievedUnit]:
         """The text units of some hits, in their order, with the documents they are from."""
@@ -140,83 +111,104 @@ class Retriever:
     @cached_property
     def graph(self) -> PassageGraph:
         """The graph of passages and entities, read at first use."""
-        return passage_graph.load(self.reader)
+        return passage_graph.load(self.reader, self._settings)
 
     @cached_property
     def surroundings(self) -> Surroundings:
         """What lies around every entity, read at first use."""
-        return surroundings.load(self.reader)
+        return surroundings.load(self.reader, self.graph)
 
     def _documents(self, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
         rows = self.kept.rows("documents", list(dict.fromkeys(ids)), ["id", "title", "source_id"])
         return {row["id"]: (row["title"], row["source_id"]) for row in rows}
 
-    def _seeds(self, question: str, focus: Iterable[str]) -> "NDArray[np.float64]":
+    def _find_mentions(self, question: str) -> Mentions:
+        return mentions.find(question, self.graph.named)
+
+    def _take_apart(self, question: str) -> Asked:
+        """The question as the searches see it, all that is embedded of it in one go."""
+        named = self._mentions(question)
+        rest = decomposing.rest(question, named.spans)
+        clauses = decomposing.clauses(question) if self._settings.clauses else []
+        texts = list(dict.fromkeys([question, rest, *clauses]))
+        vectors = dict(zip(texts, self.embedder.embed(texts), strict=True))
+        return Asked(
+            question, named.entities, rest, vectors[question], vectors[rest], tuple(vectors[text] for text in clauses)
+        )
+
+    def _seeds(self, asked: Asked, focus: Iterable[str]) -> "NDArray[np.float64]":
+        passages = self._fused("text_units", asked.text, asked.between, DEPTH)
+        settings = self._settings if self._reads(asked.text) else self._settings.model_copy(update={"facts": 0})
+        return Seeding(self.reader, self.graph, settings).seeds(asked, focus, passages)
+
+    def _reads(self, text: str) -> bool:
+        """Whether the embedder knows the script of a text; if not, its words alone say what it is about."""
+        return reads(self.embedder.name, text)
+
+    def _fused(self, table: str, text: str, vector: "NDArray[np.float32]", depth: int) -> list[Hit]:
+        """Vector and full-text search fused so that only the first of each count."""
+        matching = self.reader.matching(table, text, depth) if self._settings.full_text else []
+        if matching and not self._reads(text):
+            return matching
+        nearest = self.reader.nearest(table, vector, depth)
+        return fuse([nearest, matching], CONSTANT, self._settings.full_text) if matching else nearest
+
+    def _focus(
+        self, asked: Asked, seeds: "NDArray[np.float64]", rank: "NDArray[np.float64]", k: int
+    ) -> "NDArray[np.float64]":
+        """The rank of every node by a second walk, among the best text units of the first and their
+        entities; 0 for all others."""
         import numpy as np
 
         graph, settings = self.graph, self._settings
-        vector = self.vector(question)
-        seeds = np.zeros(len(graph.position))
-        for position, score in self._facts(vector):
-            seeds[position] += score
-        for position in self.names_in(question):
-            seeds[position] += 1.0
-        for entity in focus:
-            if entity in graph.position:
-                seeds[graph.position[entity]] += 1.0
-        # An entity that is everywhere leads nowhere in particular.
-        seeds /= graph.mentions
-        hits = self._passages(question, vector)
-        for hit, share in zip(hits, _shares(hits), strict=True):
-            seeds[graph.position[hit.id]] += settings.passage_weight * share
-        return seeds
+        units = _highest(rank[: len(graph.unit_ids)], max(settings.focus, k))
+        if not len(units):
+            return rank
+        around = part(graph, units, seeds)
+        vectors = self.reader.vectors("text_units", _at(graph.unit_ids, units))
+        likeness = products(vectors, asked.left)
+        start = seeds[around.nodes]
+        found = around.walk(start, likeness, settings.sharpness, settings.damping)
+        if settings.bridges:
+            bridges = self._bridges(asked, around.nodes[around.units :], found[around.units :])
+            likeness = np.maximum(likeness, self._likeness(bridges, asked, vectors))
+            found = around.walk(start, likeness, settings.sharpness, settings.damping)
+        focused = np.zeros_like(rank)
+        focused[around.nodes] = found
+        return focused
 
-    def _passages(self, question: str, vector: "NDArray[np.float32]") -> list[Hit]:
-        """Passages by vector and full-text search, fused so that only the first of each count."""
-        nearest = self.reader.nearest("text_units", vector, DEPTH)
-        return fuse([nearest, self.reader.matching("text_units", question, DEPTH)], SEED_CONSTANT, FULL_TEXT)
+    def _bridges(self, asked: Asked, entities: "NDArray[np.int64]", rank: "NDArray[np.float64]") -> list[str]:
+        """The names of the best entities that the question does not name itself."""
+        known = set(decomposing.content_words(asked.text))
+        best = entities[_highest(rank, LOOKED_AT)] - len(self.graph.unit_ids)
+        names = _at(self.graph.entity_titles, best)
+        new = [name for name in names if not known.issuperset(decomposing.content_words(name))]
+        return new[: self._settings.bridges]
 
-    def _facts(self, vector: "NDArray[np.float32]") -> Iterator[tuple[int, float]]:
-        """The entities of the nearest facts, each with the likeness of its fact."""
-        if not self._settings.facts:
-            return
-        for hit in self.reader.nearest("facts", vector, self._settings.facts):
-            yield from ((position, max(hit.score, 0.0)) for position in self.graph.stated[hit.id])
+    def _likeness(self, names: Sequence[str], asked: Asked, vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        """The most that each vector is like the question asked of one of these names, shape (vectors,)."""
+        import numpy as np
 
-
-def _shares(hits: Sequence[Hit]) -> list[float]:
-    """Scores scaled to 0..1 within their list, then squared: the first hits count most."""
-    scores = [hit.score for hit in hits]
-    low, high = min(scores, default=0.0), max(scores, default=0.0)
-    return [((score - low) / (high - low)) ** 2 if high > low else 1.0 for score in scores]
+        asked_of = self.embedder.embed([f"{name}. {asked.rest}" for name in names]) if names else ()
+        return np.max([np.zeros(len(vectors), np.float32), *(products(vectors, each) for each in asked_of)], axis=0)
 
 
-def _best(ids: list[str], scores: "NDArray[np.float64]", k: int) -> list[Hit]:
+def _best(ids: Sequence[str], scores: "NDArray[np.float64]", k: int) -> list[Hit]:
+    places = _highest(scores, k)
+    return [Hit(id_, float(scores[place])) for id_, place in zip(_at(ids, places), places, strict=True)]
+
+
+def _at(texts: Sequence[str], places: "NDArray[np.int64]") -> list[str]:
+    wanted: list[int] = places.tolist()
+    return [texts[place] for place in wanted]
+
+
+def _highest(scores: "NDArray[np.float64]", k: int) -> "NDArray[np.int64]":
+    """Where the k highest scores above 0 are, the highest first."""
     import numpy as np
 
     above = np.flatnonzero(scores > 0)
     if 0 < k < len(above):
         # Most are far below: only what may be among the k is sorted.
         above = above[scores[above] >= np.partition(scores[above], len(above) - k)[len(above) - k]]
-    order: list[int] = above[np.argsort(-scores[above], kind="stable")][:k].tolist()
-    return [Hit(ids[index], float(scores[index])) for index in order]
-
-
-def _spans(question: str) -> Iterator[tuple[int, int, str]]:
-    """Every run of a question's words or unspaced characters that might be a name, longest first."""
-    spans: dict[tuple[int, int], list[str]] = {}
-    words = list(WORD.finditer(question))
-    for first, start in enumerate(words):
-        for end in islice(words, first, first + LONGEST_NAME):
-            whole = question[start.start() : end.end()]
-            spans[start.start(), end.end()] = [fold(whole), fold(_bare(whole))]
-    for run in UNSPACED.finditer(question):
-        for start in range(run.start(), run.end()):
-            for end in range(start + 2, min(run.end(), start + LONGEST_NAME) + 1):
-                spans.setdefault((start, end), [fold(question[start:end])])
-    for (start, end), names in sorted(spans.items(), key=lambda item: (item[0][0] - item[0][1], item[0])):
-        yield from ((start, end, name) for name in dict.fromkeys(names))
-
-
-def _bare(name: str) -> str:
-    return without_josa(name.removesuffix("'s").removesuffix("’s"))
+    return above[np.argsort(-scores[above], kind="stable")][:k]

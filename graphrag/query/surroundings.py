@@ -1,13 +1,19 @@
 """What lies around entities in the index: their relationships, claims and communities."""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from graphrag.language import fold
+from graphrag.query.lookup import Lookup, flat, join, texts
+from graphrag.query.passage_graph import PassageGraph
 from graphrag.storage.base import Reader
 
-Lists = Mapping[str, Sequence[str]]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +26,32 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Ids by the id of an entity."""
+class Groups:
+    """Numbers by the id of an entity."""
 
-    edges: Mapping[str, Sequence[Edge]]
-    claims: Lists
-    communities: Mapping[str, Sequence[int]]
+    position: Lookup
+    starts: "NDArray[np.int64]"
+    numbers: "NDArray[np.int64]"
+
+    def get(self, entity: str, default: Sequence[int] = ()) -> Sequence[int]:
+        """Those of an entity."""
+        if entity not in self.position:
+            return default
+        node = self.position[entity]
+        return self.numbers[self.starts[node] : self.starts[node + 1]].tolist()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Of entities, by their ids."""
+
+    graph: PassageGraph
+    relationship_ids: Sequence[str]
+    relations: Groups
+    """Rows of the relationships of an entity."""
+    claims: Mapping[str, Sequence[str]]
+    """Their ids."""
+    communities: Groups
     """Numbers of the communities that an entity is in, coarsest first."""
     reports: Mapping[int, str]
     """Id of the report on each community."""
@@ -44,42 +70,51 @@ class Surroundings:
 
     def edges_among(self, entities: Iterable[str]) -> Iterator[Edge]:
         """The relationships of some entities, without repeats."""
-        seen: set[str] = set()
-        for entity in entities:
-            for edge in self.edges.get(entity, ()):
-                if edge.id not in seen:
-                    seen.add(edge.id)
-                    yield edge
+        ids, first, (source, target) = self.graph.entity_ids, len(self.graph.unit_ids), self.graph.ends
+        for row in dict.fromkeys(row for entity in entities for row in self.relations.get(entity)):
+            yield Edge(self.relationship_ids[row], ids[int(source[row]) - first], ids[int(target[row]) - first])
 
 
-def load(reader: Reader) -> Surroundings:
-    """What lies around every entity: read once, then kept by whoever queries."""
-    entities = reader.table("entities", ["id", "title"]).to_pylist()
-    ids = {fold(row["title"] or ""): row["id"] for row in entities}
-    edges: defaultdict[str, list[Edge]] = defaultdict(list)
-    for row in reader.table("relationships", ["id", "source", "target"]).to_pylist():
-        source, target = ids.get(fold(row["source"] or "")), ids.get(fold(row["target"] or ""))
-        if source and target:
-            edge = Edge(row["id"], source, target)
-            edges[source].append(edge)
-            edges[target].append(edge)
+def load(reader: Reader, graph: PassageGraph) -> Surroundings:
+    """What lies around every entity: read once, then kept by whoever queries. `graph` is the reader's."""
+    import numpy as np
+
+    joined = np.flatnonzero(np.minimum(*graph.ends) >= 0)
+    ends = np.concatenate([end[joined] for end in graph.ends]).astype(np.int64)
     claims: defaultdict[str, list[str]] = defaultdict(list)
     for row in reader.table("covariates", ["id", "subject_id"]).to_pylist():
         # Claims name their subject, by id or by title.
-        subject = row["subject_id"] or ""
-        claims[ids.get(fold(subject), subject)].append(row["id"])
-    communities: defaultdict[str, list[int]] = defaultdict(list)
-    rows = reader.table("communities", ["community", "level", "parent", "entity_ids"]).to_pylist()
-    for row in sorted(rows, key=lambda row: row["level"]):
-        for entity in row["entity_ids"] or ():
-            communities[entity].append(row["community"])
+        subject, name = row["subject_id"] or "", fold(row["subject_id"] or "")
+        known = name in graph.named
+        claims[graph.entity_ids[graph.named[name] - len(graph.unit_ids)] if known else subject].append(row["id"])
+    table = reader.table("communities", ["community", "level", "parent", "entity_ids"])
+    rows = table.drop_columns(["entity_ids"]).to_pylist()
+    order = np.array(sorted(range(len(rows)), key=lambda row: rows[row]["level"]), np.int64)
+    members, of = flat(table["entity_ids"])
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    by_rank = _grouped(graph, join(members, graph.position), rank[of])
+    numbers = np.array([row["community"] for row in rows], np.int64)[order]
+    sizes = np.bincount(of, minlength=len(rows)).tolist()
     reports = reader.table("community_reports", ["id", "community"]).to_pylist()
     return Surroundings(
-        edges=edges,
+        graph=graph,
+        relationship_ids=texts(reader.table("relationships", ["id"])["id"]),
+        relations=_grouped(graph, ends, np.concatenate([joined, joined])),
         claims=claims,
-        communities=communities,
+        communities=replace(by_rank, numbers=numbers[by_rank.numbers]),
         reports={row["community"]: row["id"] for row in reports},
-        sizes={row["community"]: len(row["entity_ids"] or ()) for row in rows},
+        sizes={row["community"]: size for row, size in zip(rows, sizes, strict=True)},
         levels={row["community"]: row["level"] for row in rows},
         parents={row["community"]: row["parent"] for row in rows if row["parent"] is not None},
     )
+
+
+def _grouped(graph: PassageGraph, nodes: "NDArray[np.int64]", numbers: "NDArray[np.int64]") -> Groups:
+    """Numbers, below 2^32, by the node that each is of; those of -1 are left out."""
+    import numpy as np
+
+    known = nodes >= 0
+    both = np.sort(nodes[known] << 32 | numbers[known])
+    counts = np.bincount(both >> 32, minlength=len(graph.position))
+    return Groups(graph.position, np.concatenate([[0], np.cumsum(counts)]), both & 0xFFFFFFFF)

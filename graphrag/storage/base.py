@@ -70,6 +70,10 @@ class Reader(Protocol):
         """The rows with these ids, in the order of `ids`; unknown ids are left out."""
         ...
 
+    def vectors(self, name: str, ids: Sequence[str]) -> "NDArray[np.float32]":
+        """The vectors of the rows with these ids, at length 1, shape (ids, dimensions); zeros for unknown ids."""
+        ...
+
     def nearest(self, name: str, vector: "NDArray[np.float32]", k: int) -> list[Hit]:
         """The k rows whose vectors are nearest, best first; score is the cosine similarity."""
         ...

@@ -3,6 +3,7 @@
 
 from collections.abc import Generator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphrag.errors import IndexMismatchError
@@ -34,7 +35,9 @@ class LanceReader:
         self._unordered = unordered
         self._build = build
         self._tables = tables
-        self._vectors: dict[str, tuple[list[str], NDArray[np.float32]] | None] = {}
+        self._vectors: dict[str, _Kept | None] = {}
+        self._columns: dict[str, frozenset[str]] = {}
+        """That a table lacks, of those that it may."""
 
     @property
     def build(self) -> Build:
@@ -44,21 +47,28 @@ class LanceReader:
     def table(self, name: str, columns: Sequence[str] | None = None) -> "pa.Table":
         """A whole table in the order it was published in, or some columns of it, in their order."""
         if name not in self._unordered:
-            with self._reading():
-                return self._tables[name].rows(columns)
+            return self._read(name, columns)
         wanted = None if columns is None else [*dict.fromkeys([*columns, NUMBER])]
-        with self._reading():
-            found = in_order(self._tables[name].rows(wanted))
+        found = in_order(self._read(name, wanted))
         return found if columns is None else found.select(list(columns))
 
     def rows(self, name: str, ids: Sequence[str], columns: Sequence[str] | None = None) -> "pa.Table":
         """The rows with these ids, in the order of `ids`; unknown ids are left out."""
         wanted = None if columns is None else [*dict.fromkeys(["id", *columns])]
-        with self._reading():
-            found = self._tables[name].rows(wanted, ids)
+        found = self._read(name, wanted, ids)
         position = {found_id: row for row, found_id in enumerate(found["id"].to_pylist())}
         ordered = take(found, [position[row_id] for row_id in ids if row_id in position])
         return ordered if columns is None else ordered.select(list(columns))
+
+    def vectors(self, name: str, ids: Sequence[str]) -> "NDArray[np.float32]":
+        """The vectors of the rows with these ids, at length 1; zeros for unknown ids."""
+        import numpy as np
+
+        kept = self._kept_vectors(name) or _directed(self.rows(name, ids, ["id", "vector"]))
+        found = np.zeros((len(ids), self._build.dimensions), np.float32)
+        known = {place: row for place, id_ in enumerate(ids) if (row := kept.row.get(id_)) is not None}
+        found[list(known)] = kept.vectors[list(known.values())]
+        return found
 
     def nearest(self, name: str, vector: "NDArray[np.float32]", k: int) -> list[Hit]:
         """The k rows whose vectors are nearest, best first; score is the cosine similarity.
@@ -75,12 +85,12 @@ class LanceReader:
             return []
         kept = self._kept_vectors(name)
         if kept:
-            return _nearest(*kept, vector, k)
+            return kept.nearest(vector, k)
         with self._reading():
             found: Any = self._tables[name].nearest(vector, k)
         return _hits(found["id"].to_pylist(), [1 - distance for distance in found["_distance"].to_pylist()])
 
-    def _kept_vectors(self, name: str) -> "tuple[list[str], NDArray[np.float32]] | None":
+    def _kept_vectors(self, name: str) -> "_Kept | None":
         """The vectors of a small table at length 1, and their ids: read once. None for a large one."""
         if name not in self._vectors:
             with self._reading():
@@ -100,34 +110,62 @@ class LanceReader:
             found: Any = self._tables[name].matching(terms, k)
         return _hits(found["id"].to_pylist(), found["_score"].to_pylist())
 
+    def _read(self, name: str, columns: Sequence[str] | None, ids: Sequence[str] | None = None) -> "pa.Table":
+        """Rows with these columns. Those that an index of an older release lacks are null."""
+        with self._reading():
+            lacking = self._lacking(name)
+            if columns is None or lacking.isdisjoint(columns):
+                return self._tables[name].rows(columns, ids)
+            stored = [column for column in columns if column not in lacking] or ["id"]
+            found = self._tables[name].rows(stored, ids)
+        from graphrag.storage.schema import nulls
+
+        for column in lacking.intersection(columns):
+            found = found.append_column(*nulls(name, column, len(found)))
+        return found.select(list(columns))
+
+    def _lacking(self, name: str) -> frozenset[str]:
+        from graphrag.storage.schema import optional
+
+        if name not in self._columns:
+            self._columns[name] = optional(name) - frozenset(self._tables[name].columns())
+        return self._columns[name]
+
     @contextmanager
     def _reading(self) -> Generator[None]:
         with storage_errors(f"cannot read the index in {self._where}; open it again, or run `graphrag index`"):
             yield
 
 
-def _directed(table: "pa.Table") -> "tuple[list[str], NDArray[np.float32]]":
-    """The vectors that have a direction, at length 1, and their ids."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Vectors that have a direction, at length 1, and where each is."""
+
+    row: Mapping[str, int]
+    vectors: "NDArray[np.float32]"
+
+    def nearest(self, vector: "NDArray[np.float32]", k: int) -> list[Hit]:
+        """By one product with all vectors: exact, and quicker than to ask for a scan."""
+        import numpy as np
+
+        length = float(np.linalg.norm(vector))
+        if not length or not len(self.vectors):
+            return []
+        # By this thread alone: those of BLAS spin for milliseconds after a product.
+        scores = np.einsum("ij,j->i", self.vectors, vector / length)
+        ids = list(self.row)
+        best: list[int] = np.argpartition(-scores, min(k, len(ids)) - 1)[:k].tolist()
+        return _hits([ids[row] for row in best], [float(scores[row]) for row in best])
+
+
+def _directed(table: "pa.Table") -> _Kept:
     import numpy as np
 
     ids: list[Any] = table["id"].to_pylist()
     vectors = matrix(table["vector"])
     lengths = np.linalg.norm(vectors, axis=1)
     rows: list[int] = np.flatnonzero(lengths).tolist()
-    return [ids[row] for row in rows], vectors[rows] / lengths[rows, None]
-
-
-def _nearest(ids: list[str], vectors: "NDArray[np.float32]", vector: "NDArray[np.float32]", k: int) -> list[Hit]:
-    """By one product with all vectors: exact, and quicker than to ask for a scan."""
-    import numpy as np
-
-    length = float(np.linalg.norm(vector))
-    if not length or not ids:
-        return []
-    # By this thread alone: those of BLAS spin for milliseconds after a product.
-    scores = np.einsum("ij,j->i", vectors, vector / length)
-    best: list[int] = np.argpartition(-scores, min(k, len(ids)) - 1)[:k].tolist()
-    return _hits([ids[row] for row in best], [float(scores[row]) for row in best])
+    return _Kept({ids[row]: place for place, row in enumerate(rows)}, vectors[rows] / lengths[rows, None])
 
 
 def _hits(ids: Sequence[str], scores: Sequence[float]) -> list[Hit]:

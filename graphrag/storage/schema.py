@@ -74,6 +74,7 @@ _ARROW_TYPES: Mapping[object, pa.DataType] = {
     float: pa.float64(),
     bool: pa.bool_(),
     tuple[str, ...]: _STRINGS,
+    tuple[str, ...] | None: _STRINGS,
     tuple[int, ...]: pa.list_(pa.int64()),
     tuple[Finding, ...]: pa.list_(pa.struct([("explanation", pa.string()), ("summary", pa.string())])),
     Mapping[str, object]: pa.string(),
@@ -122,6 +123,18 @@ def schema(name: str, dimensions: int) -> pa.Schema:
         result = result.append(pa.field("vector", pa.list_(pa.float32(), dimensions)))
         result = result.append(pa.field(VECTOR_OF, pa.binary(KEY_BYTES)))
     return result
+
+
+def optional(name: str) -> frozenset[str]:
+    """The columns that may be null: an index of an older release may lack them."""
+    hints = get_type_hints(TABLES[name])
+    return frozenset(_RENAMED.get(field, field) for field, hint in hints.items() if type(None) in get_args(hint))
+
+
+def nulls(name: str, column: str, count: int) -> "tuple[pa.Field[Any], pa.Array[Any]]":
+    """A column of a table without values."""
+    field = columns(name).field(column)
+    return field, pa.nulls(count, field.type)
 
 
 def to_table(

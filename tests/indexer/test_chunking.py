@@ -28,6 +28,8 @@ fragments = st.sampled_from(
             "\t",
             "한국어 문장입니다. ",
         ),
+        *("Set\n===\n", "\n\nUnder\n-----\n", "\n\n* * *\n\n", "\n\n---\n", "- item\n", "1. first\n  more\n"),
+        *("|a|b|\n|-|-|\n", "|1|2|\n", "a | b\n--|--\n", "~~~\n", "[source]\n----\n", "----\n", "<h2>In\nHTML</h2>\n"),
         *("# Top\n", "\n## Part ##\n\n", "\n### Deep\n", "== Title\n", "\n=== Sub ===\n", "```\n", "# not\n", "#\n"),
         *("x" * 300, "👩‍👩‍👧" * 20, "北京是中华人民共和国的首都。" * 3, "“a " * 10, "\u2028", "\x0b\x85", "Ǆ̈́" * 30),
     ]
@@ -162,7 +164,26 @@ def test_a_long_word_is_cut_only_if_it_does_not_fit():
     assert all(unit.n_tokens > 30 for unit in units)
 
 
-@pytest.mark.parametrize("character", ["x", "가", "👩‍👩‍👧", "𒐫", "`", "'", " x", "“ ", "a\n", "# H\n", "```\n", "Mr. "])
+@pytest.mark.parametrize(
+    "character",
+    [
+        *("x", "가", "👩‍👩‍👧", "𒐫", "`", "'", " x", "“ ", "a\n", "# H\n", "```\n", "Mr. "),
+        *(" ", "\n \n", "-", "- ", "= ", "~~~\n", "|", "|a|\n", "a|b\n--|--\n", "|a\n|-", "a\n---\n", "\n\na\n---\n"),
+        *(
+            "* * *\n\n",
+            "- a\n",
+            "1. ",
+            "<h2>",
+            "<h2 ",
+            "<h2>a</h2>\n",
+            "[a]\n----\n",
+            "# [a](b)\n",
+            "# <a>\n",
+            "_\t",
+            "\f",
+        ),
+    ],
+)
 def test_time_is_linear(character: str):
     """It takes no time if it is, and minutes if it is not."""
     text = "a" + character * (100_000 // len(character))
@@ -213,10 +234,70 @@ def test_a_heading_is_never_the_end_of_a_unit():
         ("\n \n# First\n\n  # indented\n## Second ##  \n", ["First", "Second"]),
         ("####### seven\n###### six", ["six"]),
         ("# " + "long " * 1000 + "\n# 제목", ["제목"]),
+        ("Title\n=====\nText.\n\nPart one\n---\nText.\n\n제목\n------\n", ["Title", "Part one", "제목"]),
+        ("Two lines\nof prose\n-----\n\nBest,\n-- \nAnn\n\n- item\n---\n\n***\n---\n", []),
+        ("=======\n Title\n=======\n\nDeep\n~~~~\n\nNo\n~~~~~~~~~\n\n1. One\n^^^^^^\n", ["Title", "Deep", "1. One"]),
+        ("---\na: b\n---\n\n----\ncode\n----\n\n[source,sh]\n----\n# comment\n----\n\n~~~\n# no\n~~~\n", []),
+        ("a | b\n--- | ---\n# C | D\n\n# E\n", ["E"]),
+        ("<h1 a='b'>\n <img src='x'>\n The <b>Tool</b> &amp; Co\n</h1>\n<h2></h2>\n<h3>a</h2>\n", ["The Tool & Co"]),
+        ("## [Linked](http://x) {#id}\n## **Bold** <a name='x'></a>\n# {1, 2}\n", ["Linked", "Bold", "{1, 2}"]),
+        ("``` in ``` line\n# Yes\n", ["Yes"]),
     ],
 )
 def test_what_is_a_heading(text: str, titles: list[str]):
     assert [heading.title for heading in headings.find(text)] == titles
+
+
+# --- Sections and blocks -----------------------------------------------------------------
+
+
+def test_underlined_titles_start_units():
+    text = f"Book\n====\n\n{SENTENCES}\n\nOne\n---\n\n{SENTENCES}\n\n### Deep\n\n{SENTENCES}\n\nTwo\n---\n{SENTENCES}"
+    units = split(text)
+    assert [unit.text.split("\n")[0] for unit in units] == ["Book", "One", "### Deep", "Two"]
+    assert [unit.headings for unit in units] == [("Book",), ("Book", "One"), ("Book", "One", "Deep"), ("Book", "Two")]
+
+
+@pytest.mark.parametrize("rule", ["* * *", "---", "_____", "'''"])
+def test_a_rule_parts_a_text_under_one_heading(rule: str):
+    first, second = split(f"# Tale\n\n{SENTENCES}\n\n{rule}\n\n{SENTENCES}")
+    assert second.text.startswith(rule)
+    assert first.headings == second.headings == ("Tale",)
+
+
+def test_the_edge_of_a_quotation_is_no_rule():
+    (unit,) = split(f"{SENTENCES}\n\n[quote]\n____\nWords.\n____\n\n{SENTENCES}")
+    assert unit.text.count("____") == 2
+
+
+ROWS = "".join(f"| Item {number}. Of steel | costs more. Perhaps {number} |\n" for number in range(60))
+CODE = "".join(f"def f{number}(): return 'One. Two.'\n" for number in range(6))
+
+
+@pytest.mark.parametrize(
+    "block", [f"| Name | Cost |\n|---|---|\n{ROWS[:300]}\n", f"```\n{CODE}```\n", f"[source]\n----\n{CODE}----\n"]
+)
+def test_a_block_that_fits_is_whole(block: str):
+    for words in range(0, 60, 7):
+        units = split(f"{'Some words are here. ' * words}\n\n{block}\n{SENTENCES}", 160)
+        assert sum(block.strip() in unit.text for unit in units) == 1
+
+
+def test_a_long_table_is_cut_between_rows_and_its_columns_are_known():
+    table = f"| Name | Cost  in \t pounds |\n|:--|--:|\n{ROWS}"
+    units = split(f"{SENTENCES}\n\n{table}\nAfter the table. {SENTENCES}", 120)
+    rows = [line for unit in units for line in unit.text.splitlines() if line.startswith("|")]
+    assert rows[2:] == ROWS.splitlines()
+    inside = [unit.text.startswith("| Item") for unit in units]
+    assert [unit.context for unit in units] == ["Columns: Name, Cost in pounds" if each else None for each in inside]
+    assert sum(inside) > 5
+
+
+def test_items_of_a_list_are_whole_where_they_are_short():
+    items = [f"- The {number}th thing. It has its reasons! Does it?\n  And more.\n" for number in range(40)]
+    units = split("".join(items), 100)
+    assert len(units) > 5
+    assert all(unit.text.startswith("- The") and unit.text.endswith("And more.\n") for unit in units)
 
 
 # --- Overlap -----------------------------------------------------------------------------

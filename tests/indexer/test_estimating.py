@@ -10,7 +10,7 @@ from samples import write_rows
 
 from graphrag.asking import Asking
 from graphrag.errors import BudgetExceededError, InputError
-from graphrag.indexer import extraction, reporting, resolution
+from graphrag.indexer import contextual, extraction, reporting, resolution
 from graphrag.indexer.estimating import STAGES, Estimating
 from graphrag.indexer.pipeline import Pipeline
 from graphrag.indexer.standard import Standard
@@ -139,3 +139,18 @@ def test_the_cost_is_by_the_prices(tmp_path: Path):
 def test_input_that_is_no_input(tmp_path: Path):
     with pytest.raises(InputError):
         estimate(tmp_path)
+
+
+def test_contexts_of_a_model_are_counted_and_leave_the_rest_as_it_was(tmp_path: Path):
+    settings = configured(chunking={"contextual": "llm"})
+    write_rows(tmp_path, TOWN)
+
+    before, plain = estimate(tmp_path, settings), estimate(tmp_path)
+    built = build(tmp_path, settings=settings)
+    after = estimate(tmp_path, settings)
+
+    contexts = stage(before, contextual.STAGE)
+    assert before.stages == (*plain.stages, contexts)
+    assert (contexts.exact, contexts.calls) == (True, len(built.asked(contextual.STAGE)))
+    assert contexts.prompt_tokens == pytest.approx(built.usage[contextual.STAGE].tokens.prompt, rel=0.3)
+    assert [each.calls for each in after.stages] == [0] * 5

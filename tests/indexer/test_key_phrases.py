@@ -45,6 +45,10 @@ def phrases(sentences: Sequence[str], minimum: int = 2) -> list[list[str]]:
         (["He saw the door.", "Nothing."], [[], []]),
         (["서울은 크다.", "서울에는 한강이 흐른다."], [["서울"], ["서울"]]),
         (["그리고 밥을 먹었다.", "밥은 맛있다."], [[], []]),
+        (["데버러 스미스가 왔다.", "데버러 스미스를 보았다."], [["데버러 스미스"], ["데버러 스미스"]]),
+        (["1945년에 책을 냈다.", "1945년의 책을 읽었다."], [[], []]),
+        (["“간다.”라고 마을에서 말했다.", "“온다.”라고 했다는 것으로 안다."], [["마을"], []]),
+        (["이탈리아를 보았다.", "이탈리아 북부에 갔다."], [["이탈리아"], ["이탈리아", "북부"]]),
         (["東京は日本の首都である。", "日本の東京は大きい。"], [["東京", "日本"], ["日本", "東京"]]),
         (["カメラは高い。", "カメラを買う。"], [["カメラ"], ["カメラ"]]),
         (["北京是中国的首都。", "北京很大。"], [["北京"], ["北京"]]),
@@ -52,7 +56,9 @@ def phrases(sentences: Sequence[str], minimum: int = 2) -> list[list[str]]:
         (["हिन्दी भाषा", "हिन्दी लिपि"], [["हिन्दी"], ["हिन्दी"]]),
         (["", " "], [[], []]),
     ],
-    ids="English,mark,adverb,rare,Korean,one syllable,Japanese,kana,Chinese,Arabic,Hindi,nothing".split(","),
+    ids="English,mark,adverb,rare,Korean,one syllable,two words,number,quotation,no josa,Japanese,kana,Chinese,Arabic,Hindi,nothing".split(
+        ","
+    ),
 )
 def test_phrases_by_script(sentences: list[str], expected: list[list[str]]):
     assert phrases(sentences) == expected

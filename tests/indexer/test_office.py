@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphrag.indexer import loading, office, office_properties
+from graphrag.indexer import headings, loading, office, office_properties
 from graphrag.records import Document
 from graphrag.settings import InputSettings
 
@@ -147,3 +147,46 @@ def test_properties_of_pdf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, date
 def test_broken_properties_are_left_out(tmp_path: Path, converted: dict[str, str]):
     converted["a.docx"] = "Text."
     assert only(tmp_path, "a.docx").metadata == {}
+
+
+# --- Headings ----------------------------------------------------------------------------
+
+PROSE = "Some words that stand below a heading, and say what it promised. " * 6
+
+
+def test_numbered_headings_of_a_text_without_marks():
+    text = f"Title\n\n1 Introduction\n\n{PROSE}\n\n1.1 Scope\n\n{PROSE}\n\n\f2. 방법\n\n{PROSE}"
+    marked = office.with_headings(text)
+    assert [(heading.level, heading.title) for heading in headings.find(marked)] == [
+        (2, "1 Introduction"),
+        (3, "1.1 Scope"),
+        (2, "2. 방법"),
+    ]
+    assert marked.replace("### ", "").replace("## ", "") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"1 Introduction\n\n{PROSE}",
+        f"3 Results\n\n{PROSE}\n\n4 Discussion\n\n{PROSE}",
+        f"1 A sentence, with its end.\n\n{PROSE}\n\n2 And another one.\n\n{PROSE}",
+        "1. Milk\n\n2. Bread\n\n3. Butter\n",
+        f"{PROSE}\n1 Inside\n{PROSE}\n2 a paragraph\n{PROSE}",
+        f"{PROSE}\n\n12\n\n{PROSE}",
+        "",
+    ],
+)
+def test_what_is_no_numbered_heading(text: str):
+    assert office.with_headings(text) == text
+
+
+@given(st.text(alphabet="1. 2\n\fAb#", max_size=80).map(lambda part: part + "\n\n" + PROSE * 3))
+def test_marks_are_all_that_is_added(text: str):
+    assert sum(map(str.isalnum, office.with_headings(text))) == sum(map(str.isalnum, text))
+
+
+@pytest.mark.parametrize("part", ["\f", " ", "\n\n", "1.", "1 A\n\n", "\f  \n"])
+def test_time_is_linear(part: str):
+    """It takes no time if it is, and minutes if it is not."""
+    assert len(office.with_headings(part * 100_000)) >= len(part) * 100_000

@@ -21,7 +21,7 @@ def make_tools() -> Callable[..., Tools]:
     def make(rag: GraphRAG, embedder: Embedder | None = None, **settings: object) -> Tools:
         embedder = embedder or WordEmbedder()
         query = QuerySettings.model_validate(settings)
-        retriever = Retriever(LanceStore(rag.root / "output").open(), embedder, query.local)
+        retriever = Retriever(LanceStore(rag.root / "output").open(), embedder, query.retrieval)
         return Tools(retriever, embedder, Checker(embedder), query)
 
     return make

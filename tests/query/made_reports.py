@@ -114,7 +114,7 @@ class WordForWord:
 def tools(reader: MadeReader, **settings: object) -> Tools:
     """For an index, with settings of global search."""
     query = QuerySettings.model_validate({"global": settings})
-    return Tools(Retriever(reader, EMBEDDER, query.local), EMBEDDER, WordForWord(), query)  # pyright: ignore
+    return Tools(Retriever(reader, EMBEDDER, query.retrieval), EMBEDDER, WordForWord(), query)  # pyright: ignore
 
 
 @dataclass

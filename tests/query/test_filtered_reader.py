@@ -21,7 +21,7 @@ from graphrag.query import filtered_reader, passage_graph
 from graphrag.query.filtered_reader import FilteredReader
 from graphrag.query.retrieval import Retriever
 from graphrag.records import Claim, Community, Document, Entity, Fact, Finding, Relationship, Report, TextUnit
-from graphrag.settings import LocalSettings
+from graphrag.settings import RetrievalSettings
 from graphrag.storage.base import Build, Hit, Reader
 from graphrag.storage.lance import LanceStore
 from graphrag.storage.schema import EMBEDDED, MATCHED, TABLES, Record, Searchable, to_records, to_table
@@ -427,7 +427,7 @@ def only(reader: Reader, *titles: str) -> FilteredReader:
 
 def test_retrieval_goes_on_from_what_is_shown(mills: Reader):
     embedder = WordEmbedder()
-    retriever = Retriever(only(mills, "Corvane Group", "Otto Veit"), embedder, LocalSettings())
+    retriever = Retriever(only(mills, "Corvane Group", "Otto Veit"), embedder, RetrievalSettings())
 
     question = "Who started the owner of Brightwell Mill in Dresden?"
     for units in (retriever.local(question, 9).text_units, retriever.hybrid("text_units", question, 9)):

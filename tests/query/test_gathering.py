@@ -73,7 +73,7 @@ def test_relationships_claims_and_reports_of_an_imported_index(tmp_path: Path, m
     units = {row["id"] for row in rag.table("text_units").to_pylist()}
     assert all(set(item.text_unit_ids) <= units for item in items)
     used = {kind: sum(packing.size(i) for i in items if i.kind == kind) for kind in kinds(items)}
-    assert used["report"] <= 600
-    assert used["relationship"] <= 600
+    assert used["report"] <= 300
+    assert used["relationship"] <= 300
     assert used["claim"] <= 300
     assert sum(used.values()) <= 6000

@@ -28,8 +28,8 @@ def node_of(graph: PassageGraph, title: str) -> int:
 
 
 def test_nodes_are_text_units_then_entities(graph: PassageGraph):
-    assert list(graph.position) == [*graph.unit_ids, *graph.entity_ids]
-    assert list(graph.position.values()) == list(range(len(graph.position)))
+    ids = [*graph.unit_ids, *graph.entity_ids]
+    assert [graph.position[id_] for id_ in ids] == list(range(len(graph.position)))
     assert graph.named["otto veit"] == node_of(graph, "Otto Veit")
 
 

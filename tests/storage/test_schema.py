@@ -61,7 +61,7 @@ def test_own_columns() -> None:
 
     assert {name: names for name, names in own.items() if names} == {
         "documents": ["source", "source_id", "titled"],
-        "text_units": ["start", "end", "headings", "page"],
+        "text_units": ["start", "end", "headings", "page", "context"],
         "entities": ["aliases"],
         "community_reports": ["finding_text_unit_ids"],
     }
