@@ -1,10 +1,14 @@
 """What a warm query takes as an index grows, stage by stage, and whether approximate search still finds.
 
+    python -m benchmarks growth [--copies=N]
+
 The index of two sets is grown by `growing`. Each size is made and asked in a process of its own,
-so that a peak of memory is that of the size alone.
+so that a peak of memory is that of the size alone. An index that was grown before is asked again by
+`python -m benchmarks.growth ask FOLDER`.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import os
 import resource
 import shutil
 import subprocess
@@ -12,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,8 @@ from graphrag.indexer.fast import Fast
 from graphrag.indexer.pipeline import Pipeline
 from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.progress import silent
+from graphrag.query import retrieval
+from graphrag.query.focusing import Part
 from graphrag.query.passage_graph import PassageGraph
 from graphrag.query.retrieval import Retriever
 from graphrag.settings import Settings
@@ -42,8 +48,13 @@ INDEXES = Path(tempfile.gettempdir()) / "graphrag-benchmarks" / "growth"
 """The small index stays here from run to run."""
 COMPARED = 50
 """Questions whose nearest vectors are searched exactly, too."""
+WARMING = 20
+"""Questions asked before those that count, each table's caches being cold."""
 K, DEPTH = 10, 100
-STAGES = ("embed", "nearest text_units", "matching text_units", "nearest facts", "walk")
+STAGES = (
+    *("local", "embed", "nearest text_units", "matching text_units", "nearest facts"),
+    *("first walk", "part", "vectors text_units", "second walk"),
+)
 
 
 @dataclass
@@ -74,6 +85,9 @@ class WatchedReader(LanceReader):
     def matching(self, name: str, text: str, k: int) -> list[Hit]:
         return self.watch.timed(f"matching {name}", super().matching, name, text, k)
 
+    def vectors(self, name: str, ids: Sequence[str]) -> NDArray[np.float32]:
+        return self.watch.timed(f"vectors {name}", super().vectors, name, ids)
+
 
 class WatchedEmbedder(EmbeddedEmbedder):
     """An embedder that is timed."""
@@ -91,27 +105,36 @@ def main() -> None:
     if not all(folder.exists() for folder in folders):
         print(f"growth: no data in {data.FOLDER}, skipped")
         return
-    seed = LanceStore(_seed(folders) / "output")
-    Pipeline(Settings(), EmbeddedEmbedder(), seed, silent).run(INDEXES / "input", Fast(Settings(), silent))
-    for copies in COPIES:
+    _run("seed", *map(str, folders))
+    for copies in _copies():
         with tempfile.TemporaryDirectory() as scratch:
-            for step in ("grow", "ask"):
-                command = [sys.executable, "-m", "benchmarks.growth", step, str(copies), scratch]
-                subprocess.run(command, check=True)
+            _run("grow", scratch, str(copies))
+            _run("ask", scratch)
 
 
-def _seed(folders: Sequence[Path]) -> Path:
+def _copies() -> Sequence[int]:
+    asked = [int(name.partition("=")[2]) for name in sys.argv if name.startswith("--copies=")]
+    return asked or COPIES
+
+
+def _run(*command: str) -> None:
+    subprocess.run([sys.executable, "-m", "benchmarks.growth", *command], check=True)
+
+
+def seed(*folders: str) -> None:
+    """Index the passages of some sets."""
     (INDEXES / "input").mkdir(parents=True, exist_ok=True)
-    for folder in folders:
+    for folder in map(Path, folders):
         shutil.copyfile(folder / "corpus.jsonl", INDEXES / "input" / f"{folder.name}.jsonl")
-    return INDEXES
+    store = LanceStore(INDEXES / "output")
+    Pipeline(Settings(), EmbeddedEmbedder(), store, silent).run(INDEXES / "input", Fast(Settings(), silent))
 
 
-def grow(copies: int, folder: Path) -> None:
+def grow(folder: str, copies: str) -> None:
     """Publish an index of so many copies."""
-    reader, store = LanceStore(INDEXES / "output").open(), LanceStore(folder)
+    reader, store = LanceStore(INDEXES / "output").open(), LanceStore(Path(folder))
     started = time.perf_counter()
-    tables = Growth(reader, copies).tables()
+    tables = Growth(reader, int(copies)).tables()
     rows = ", ".join(f"{len(tables[name]):,} {name}" for name in ("text_units", "entities", "relationships", "facts"))
     print(f"\n{rows}; made in {time.perf_counter() - started:.0f} s", end=", ", flush=True)
     started = time.perf_counter()
@@ -120,26 +143,26 @@ def grow(copies: int, folder: Path) -> None:
     print(f"published in {time.perf_counter() - started:.0f} s, peak {_peak():,.0f} MB", flush=True)
 
 
-def ask(folder: Path) -> None:
+def ask(folder: str) -> None:
     """The questions of the sets: the first, the warm ones, and how much approximate search finds."""
     questions = [question.text for name in SETS for question in data.questions(data.FOLDER / "retrieval" / name)]
     watch = Watch()
-    reader = WatchedReader(folder, watch)
+    reader = WatchedReader(Path(folder), watch)
     retriever = Retriever(reader, WatchedEmbedder(watch), Settings().query.retrieval)
     watch.timed("first", retriever.local, questions[0], K)
     ((wall, cpu),) = watch.taken["first"]
     print(f"first query {wall / 1000:.1f} s, CPU {cpu / 1000:.1f} s; {_peak():,.0f} MB at most", flush=True)
     _watch_walks(watch)
-    for question in questions[:20]:
+    for question in questions[:WARMING]:
         retriever.local(question, K)
     watch.taken.clear()
     for question in questions:
         watch.timed("local", retriever.local, question, K)
-    _report({stage: watch.taken[stage] for stage in ("local", *STAGES)})
+    _report({stage: watch.taken[stage] for stage in STAGES})
     for question in questions:
         watch.timed("hybrid", retriever.hybrid, "text_units", question, K)
     _report({"hybrid": watch.taken["hybrid"]})
-    print(f"peak {_peak():,.0f} MB", end="", flush=True)
+    print(f"peak {_peak():,.0f} MB, load {os.getloadavg()[0]:.1f}", end="", flush=True)
     vectors = [retriever.vector(question) for question in questions[:: len(questions) // COMPARED]]
     for name, depth in (("text_units", DEPTH), ("facts", K)):
         print(f"; recall of nearest {name} {_recall(reader, name, vectors, depth):.3f}", end="", flush=True)
@@ -147,12 +170,12 @@ def ask(folder: Path) -> None:
 
 
 def _watch_walks(watch: Watch) -> None:
-    walk: Callable[..., Any] = PassageGraph.walk
+    def timed(stage: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments: watch.timed(stage, call, *arguments)
 
-    def watched(*arguments: Any) -> Any:
-        return watch.timed("walk", walk, *arguments)
-
-    PassageGraph.walk = watched  # pyright: ignore[reportAttributeAccessIssue]
+    walks = ((PassageGraph, "walk", "first walk"), (retrieval, "part", "part"), (Part, "walk", "second walk"))
+    for of, name, stage in walks:
+        setattr(of, name, timed(stage, getattr(of, name)))
 
 
 def _recall(reader: Reader, name: str, vectors: Sequence[NDArray[np.float32]], depth: int) -> float:
@@ -179,8 +202,7 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+STEPS: Mapping[str, Callable[..., None]] = {"seed": seed, "grow": grow, "ask": ask}
+
 if __name__ == "__main__":
-    if sys.argv[1] == "grow":
-        grow(int(sys.argv[2]), Path(sys.argv[3]))
-    else:
-        ask(Path(sys.argv[3]))
+    STEPS[sys.argv[1]](*sys.argv[2:])

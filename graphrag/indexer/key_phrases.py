@@ -39,6 +39,8 @@ _NOT_LAST = ("ly", "ing", "ed")
 _NOUN_JOSA = frozenset(
     "을 를 의 에 에서 에게 와 과 으로 로 부터 까지 께서 이다 입니다 에는 에도 에서는 이라는 들은 들이".split()
 )
+# Nothing is written on to a word after one of these.
+_LAST_JOSA = frozenset("은 는 이 가 을 를 의 도".split())
 _NOUN_PLACE = "^"
 _TOPIC_JOSA = frozenset("은 는 이 가".split())
 # Endings of verbs and adjectives before a noun: what ends so may be no noun itself.
@@ -89,6 +91,17 @@ class PhraseCounts:
             return False  # A verb that is quoted: 있다는
         return _NOUN_PLACE in seen or bool(seen & _NOUN_JOSA) or len(seen) > 1
 
+    def noun(self, word: str, stem: str) -> str:
+        """The noun in a Korean word: its stem, or all of it, or nothing.
+
+        한반도 is no 한반 with 도 in a collection that has 한반도에 and 한반 with nothing else.
+        """
+        particle = word[len(stem) :]
+        alone = self.particles.get(stem, set[str]()) <= {particle, _NOUN_PLACE}
+        if particle in _LAST_JOSA and alone and self.particles.get(word, set[str]()) & _NOUN_JOSA:
+            return word
+        return stem if self.is_noun(stem) else ""
+
 
 def count_phrases(units: Iterable[Sequence[str]]) -> PhraseCounts:
     """Count the candidates of a collection, given the sentences of each text unit."""
@@ -110,7 +123,9 @@ def find_key_phrases(sentence: str, counts: PhraseCounts, minimum: int) -> Itera
     """The key phrases of a sentence; longer before shorter, none inside another."""
     taken = 0
     spans = [s for s in _candidates(sentence) if counts.recurs(sentence[s.start : s.end], minimum)]
-    spans += [Span(word.start(), word.start() + len(stem)) for word, stem in _korean(sentence) if counts.is_noun(stem)]
+    for word, stem in _korean(sentence):
+        if noun := counts.noun(word.group(), stem):
+            spans.append(Span(word.start(), word.start() + len(noun)))
     for span in sorted(spans, key=lambda s: (s.start, -s.end)):
         if span.start >= taken:
             taken = span.end

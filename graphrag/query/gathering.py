@@ -13,7 +13,8 @@ from typing import Any
 from graphrag.answers import ContextItem, ItemKind, RetrievedUnit
 from graphrag.query import findings, neighbours, packing
 from graphrag.query.context import Inquiry, unit_item
-from graphrag.query.retrieval import Neighbourhood, Retriever, fuse
+from graphrag.query.fusing import fuse
+from graphrag.query.retrieval import Neighbourhood, Retriever
 
 ENTITIES = 20
 """Entities looked at; relationships, claims and communities are theirs."""

@@ -26,9 +26,10 @@ from graphrag.query import (
 from graphrag.query.chat import Chat
 from graphrag.query.citing import Draft
 from graphrag.query.context import Inquiry, with_notices
+from graphrag.query.fusing import fuse
 from graphrag.query.mapping import Batch, Mapped
 from graphrag.query.report_selection import Hierarchy, Place
-from graphrag.query.retrieval import DEPTH, fuse
+from graphrag.query.retrieval import DEPTH
 from graphrag.storage.base import Hit
 
 REPORTS = 20

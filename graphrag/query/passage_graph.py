@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphrag.query.edges import Facts, alike, mentioned, read_nodes, related, stated
-from graphrag.query.lookup import Lookup
+from graphrag.storage.lookup import Lookup
 from graphrag.query.transition import Transition, transition
 from graphrag.settings import RetrievalSettings
 from graphrag.storage.base import Reader

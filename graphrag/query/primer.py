@@ -16,7 +16,8 @@ from graphrag.models.budget import prompt_tokens
 from graphrag.query import findings, packing, routing
 from graphrag.query.chat import Chat
 from graphrag.query.context import Inquiry
-from graphrag.query.retrieval import DEPTH, fuse
+from graphrag.query.fusing import fuse
+from graphrag.query.retrieval import DEPTH
 from graphrag.query.sources import plain
 from graphrag.storage.base import Hit
 

@@ -13,8 +13,8 @@ from graphrag.query import answering, findings, gathering
 from graphrag.query.citing import Draft, Statement
 from graphrag.query.context import Inquiry
 from graphrag.query.extracting import quote
+from graphrag.query.fusing import fuse
 from graphrag.query.hierarchy import FollowUp, Found, Node, Suggestion
-from graphrag.query.retrieval import fuse
 from graphrag.storage.base import Hit
 
 REPORTS = 5

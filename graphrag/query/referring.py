@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graphrag.language import FUNCTION_WORDS, HANGUL, UNSPACED, WORD, search_terms
+from graphrag.language import FUNCTION_WORDS, HANGUL, UNSPACED, WORD, search_terms, without_josa
 from graphrag.names import count_case, find_names
 
 LONG = 1000
@@ -83,13 +83,18 @@ SPANISH = _signs(
 )
 KOREAN = _signs(
     "더 좀 것 수 알려줘 말해줘 설명해줘 자세히 계속 대해 관해 있어 있나 뭐야 인가 그리고",
-    "누구 누가 무엇 무슨 뭐 뭘 무얼 언제 어디 왜 어떻게 어느 어떤 몇 얼마",
+    "누구 누가 무엇 무슨 뭐 뭐가 뭐를 뭐라고 뭘 무얼 언제 어디 어디서 왜 어떻게 어느 어떤 몇 얼마",
     "그 그는 그가 그의 그를 그도 그와 그에게 그녀 그들 그것 그거 그건 그게 이것 이거 이건 저것 그곳 이곳 거기 여기 "
     "그때 그런 이런 그렇게 이렇게 걔 그분",
     "그리고|그럼|그러면|그래서|그런데|근데|하지만|또|또한",
     r"\S+[은는]요?\s*\?*\s*\Z|\S+\s*(?:경우|쪽)[은는]",
 )
 LATIN = (ENGLISH, GERMAN, FRENCH, SPANISH)
+# What Korean questions end with: the copula, written on to the word before it (누구야, 무엇인가요).
+_COPULA = re.compile(
+    r"(?:이?(?:야|에요|예요|죠|지요?|니|냐)|입니까|인가요?|인지|일까요?|이?었(?:어요?|나요?|지요?|죠|습니까|을까요?)"
+    r"|였(?:어요?|나요?|지요?|죠|니|습니까|을까요?|더라)|이?더라|이?던가요?)\Z"
+)
 
 # How a question means the whole collection: that is in no need of a name.
 _COLLECTION = re.compile(
@@ -233,5 +238,8 @@ def _is_among(word: str, words: frozenset[str]) -> bool:
 
 
 def _key(word: str) -> str:
-    """A word without what is written on to it: case endings, particles."""
-    return search_terms(word) or word.casefold()
+    """A word without what is written on to it: case endings, particles, a copula."""
+    if not HANGUL.search(word):
+        return search_terms(word) or word.casefold()
+    bare = _COPULA.sub("", word)
+    return bare if bare in KOREAN.asking or (len(bare) > 1 and bare in KOREAN.pronouns) else without_josa(word)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from graphrag.answers import RetrievedUnit
 from graphrag.errors import ModelError, ModelRefusedError, UnusableReplyError
 from graphrag.models.base import Reranker
-from graphrag.query.retrieval import fuse
+from graphrag.query.fusing import fuse
 from graphrag.storage.base import Hit
 
 CONSTANT, WEIGHT = 1, 0.5

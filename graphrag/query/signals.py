@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from graphrag.language import HANGUL, UNSPACED, WORD
+from graphrag.models.embedded import reads
 from graphrag.query import prototypes
 from graphrag.query.comparing import products
 from graphrag.query.retrieval import Retriever
@@ -144,11 +145,12 @@ def read(question: str, retriever: Retriever) -> Signals:
     named = {place: graph.entity_titles[place - first] for place in retriever.names_in(question)}
     proper = [place for place, title in named.items() if _is_proper(title)]
     like_global, like_joined = _likeness(question, retriever)
-    units = max(first, 1)
+    # What one passage says is no less of a name where there is no other passage.
+    units = max(first, 2)
     return Signals(
         names=tuple(named[place] for place in proper),
         rarity=sum(math.log(units / min(float(graph.mentions[place]), units)) for place in proper)
-        / math.log(max(units, 2)),
+        / math.log(units),
         words=_length(question),
         whole=_found(_WHOLE, question),
         broad=_found(_BROAD, question),
@@ -180,9 +182,14 @@ def _length(question: str) -> float:
 
 
 def _likeness(question: str, retriever: Retriever) -> tuple[float, float]:
-    """In standard deviations of its likeness to all prototypes: models differ in how far apart they put texts."""
+    """In standard deviations of its likeness to all prototypes: models differ in how far apart they put texts.
+
+    Nothing, where the model does not read the question.
+    """
     import numpy as np
 
+    if not reads(retriever.embedder.name, question):
+        return 0.0, 0.0
     vector = retriever.vector(question)
     alike = {kind: products(near, vector) for kind, near in prototypes.vectors(retriever.embedder).items()}
     spread = float(np.std(np.concatenate(list(alike.values())))) or 1.0

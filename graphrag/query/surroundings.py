@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from graphrag.language import fold
-from graphrag.query.lookup import Lookup, flat, join, texts
+from graphrag.storage.lookup import Lookup, flat, join, texts
 from graphrag.query.passage_graph import PassageGraph
 from graphrag.storage.base import Reader
 

@@ -12,6 +12,7 @@ from graphrag.storage.arrays import matrix, take
 from graphrag.storage.base import Build, Hit
 from graphrag.storage.lance_errors import storage_errors
 from graphrag.storage.lance_tables import TableReader
+from graphrag.storage.lookup import Lookup, lookup, texts
 from graphrag.storage.order import NUMBER, in_order
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class LanceReader:
         self._build = build
         self._tables = tables
         self._vectors: dict[str, _Kept | None] = {}
+        self._places: dict[str, Lookup] = {}
         self._columns: dict[str, frozenset[str]] = {}
         """That a table lacks, of those that it may."""
 
@@ -64,7 +66,7 @@ class LanceReader:
         """The vectors of the rows with these ids, at length 1; zeros for unknown ids."""
         import numpy as np
 
-        kept = self._kept_vectors(name) or _directed(self.rows(name, ids, ["id", "vector"]))
+        kept = self._kept_vectors(name) or self._read_vectors(name, ids)
         found = np.zeros((len(ids), self._build.dimensions), np.float32)
         known = {place: row for place, id_ in enumerate(ids) if (row := kept.row.get(id_)) is not None}
         found[list(known)] = kept.vectors[list(known.values())]
@@ -97,6 +99,15 @@ class LanceReader:
                 small = self._tables[name].count() < FLAT_ROWS
             self._vectors[name] = _directed(self.table(name, ["id", "vector"])) if small else None
         return self._vectors[name]
+
+    def _read_vectors(self, name: str, ids: Sequence[str]) -> "_Kept":
+        """Those of some rows of a large table, by their places: by their ids it takes three times as long."""
+        if name not in self._places:
+            known = texts(self._read(name, ["id"])["id"])
+            self._places[name] = lookup(known, len(known))
+        places = {place for place in self._places[name].find(ids).tolist() if place >= 0}
+        with self._reading():
+            return _directed(self._tables[name].at(sorted(places), ["id", "vector"]))
 
     def matching(self, name: str, text: str, k: int) -> list[Hit]:
         """The k rows that BM25 ranks best for any of the words of `text`, best first.

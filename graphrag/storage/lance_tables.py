@@ -56,6 +56,10 @@ class TableReader(Protocol):
         """All rows, in table order; or those with these ids, in any order. `columns` None are all."""
         ...
 
+    def at(self, places: Sequence[int], columns: Sequence[str]) -> "pa.Table":
+        """The rows at these places of all, counted as `rows` gives them; in any order."""
+        ...
+
     def nearest(self, vector: "NDArray[np.float32]", k: int) -> "pa.Table":
         """`id` and `_distance` (1 - cosine) of the k nearest rows."""
         ...
@@ -105,6 +109,10 @@ class PublicTable:
             query = query.where(col("id").isin(ids))
         return (query if columns is None else query.select(list(columns))).to_arrow()
 
+    def at(self, places: Sequence[int], columns: Sequence[str]) -> "pa.Table":
+        """The rows at these places."""
+        return self.table.take_offsets(list(places)).select(list(columns)).to_arrow()
+
     def nearest(self, vector: "NDArray[np.float32]", k: int) -> "pa.Table":
         """The k nearest rows."""
         query: Any = self.table.search(vector, vector_column_name="vector", query_type="vector")
@@ -141,6 +149,12 @@ class CompiledTable:
         if ids is not None:
             column, literal = self.compiled.expr_col, self.compiled.expr_lit
             query.where_expr(column("id").isin([literal(row_id) for row_id in ids]))
+        return _run(lambda: _read(query))
+
+    def at(self, places: Sequence[int], columns: Sequence[str]) -> "pa.Table":
+        """The rows at these places."""
+        query = self.table.take_offsets(list(places))
+        query.select_columns(list(columns))
         return _run(lambda: _read(query))
 
     def nearest(self, vector: "NDArray[np.float32]", k: int) -> "pa.Table":

@@ -81,6 +81,11 @@ class MadeReader:
         known = {id_: row for row, id_ in enumerate(self._tables[name]["id"].to_pylist())}
         return self.table(name, columns).take(pa.array([known[id_] for id_ in ids if id_ in known], pa.int64()))
 
+    def vectors(self, name: str, ids: Sequence[str]) -> np.ndarray:
+        known = {row["id"]: row["vector"] for row in self._tables[name].select(["id", "vector"]).to_pylist()}
+        none = [0.0] * EMBEDDER.dimensions
+        return np.array([known.get(id_, none) for id_ in ids], np.float32).reshape(-1, EMBEDDER.dimensions)
+
     def nearest(self, name: str, vector: np.ndarray, k: int) -> list[Hit]:
         rows = self._tables[name].select(["id", "vector"]).to_pylist()
         return _best([Hit(row["id"], float(np.array(row["vector"]) @ vector)) for row in rows], k)

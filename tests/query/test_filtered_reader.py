@@ -43,6 +43,11 @@ class MemoryReader:
         position = {id_: row for row, id_ in enumerate(self.tables[name]["id"].to_pylist())}
         return self.table(name, columns).take(pa.array([position[i] for i in ids if i in position], pa.int64()))
 
+    def vectors(self, name: str, ids: Sequence[str]) -> np.ndarray:
+        rows = self.tables[name].select(["id", "vector"]).to_pylist()
+        known = {row["id"]: np.array(row["vector"], np.float32) / np.linalg.norm(row["vector"]) for row in rows}
+        return np.array([known.get(id_, np.zeros(16)) for id_ in ids], np.float32).reshape(-1, 16)
+
     def nearest(self, name: str, vector: np.ndarray, k: int) -> list[Hit]:
         matrix = np.array(self.tables[name]["vector"].to_pylist()).reshape(-1, len(vector))
         return best(zip(self.tables[name]["id"].to_pylist(), (matrix @ vector).tolist(), strict=True), k)
@@ -432,7 +437,7 @@ def test_retrieval_goes_on_from_what_is_shown(mills: Reader):
     question = "Who started the owner of Brightwell Mill in Dresden?"
     for units in (retriever.local(question, 9).text_units, retriever.hybrid("text_units", question, 9)):
         assert {unit.document_title for unit in retriever.units(units)} == {"Corvane Group", "Otto Veit"}
-    graph = passage_graph.load(retriever.reader)
+    graph = passage_graph.load(retriever.reader, RetrievalSettings())
     assert "Dresden" in graph.entity_titles
     assert "Brightwell Mill" not in graph.entity_titles
     assert retriever.names_in("Brightwell Mill") == []

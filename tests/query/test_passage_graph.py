@@ -5,7 +5,9 @@ import pytest
 
 from graphrag import GraphRAG
 from graphrag.query.context import Tools
-from graphrag.query.passage_graph import PassageGraph
+from graphrag.query.passage_graph import PassageGraph, load
+from graphrag.query.transition import TOLERANCE
+from graphrag.settings import RetrievalSettings
 
 
 @pytest.fixture
@@ -45,7 +47,8 @@ def test_rank_flows_from_the_seed_to_what_hangs_together_with_it(graph: PassageG
 
     own, next_, apart = (ranks[graph.position[graph.unit_ids[number]]] for number in (0, 1, 5))
     assert own > next_ > apart
-    assert ranks.sum() == pytest.approx(1)
+    # Never too high, and too low by what a walk may miss.
+    assert -1e-6 < 1 - ranks.sum() <= TOLERANCE * graph.transition.totals.sum() + 1e-6
     assert (ranks >= 0).all()
 
 

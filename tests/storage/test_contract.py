@@ -15,10 +15,10 @@ from object_storage import serving
 
 from graphrag.errors import BuildInProgressError, IndexMismatchError, IndexNotFoundError, StorageError
 from graphrag.records import TextUnit
-from graphrag.storage import leases
+from graphrag.storage import lance_reader, leases
 from graphrag.storage.base import Store, Version
 from graphrag.storage.lance import LanceStore
-from graphrag.storage.schema import EMBEDDED, MATCHED, TABLES, to_table
+from graphrag.storage.schema import EMBEDDED, MATCHED, TABLES, Searchable, to_table
 
 from .bucket_lance import BUCKET, BucketLanceStore
 from .public_lance import PublicLanceStore
@@ -186,6 +186,30 @@ def test_nearest_first_with_cosine_similarity(published: Store) -> None:
 
     assert [hit.id for hit in hits] == ["u1", "u0", "u2"]
     assert [hit.score for hit in hits] == pytest.approx([0.8, 0.6, 0.0], abs=1e-6)
+
+
+def test_vectors_at_length_1_in_the_order_of_their_ids(published: Store) -> None:
+    reader = published.open()
+
+    found = reader.vectors("text_units", ["u2", "nobody", "u0", "u2"])
+
+    assert found.tolist() == [[0, 0, 1, 0], [0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]]
+    assert found.dtype == np.float32
+    assert reader.vectors("entities", ["u2", "e1"]).tolist() == [[0, 0, 0, 0], [0, 1, 0, 0]]
+    assert reader.vectors("text_units", []).shape == (0, DIMENSIONS)
+
+
+@pytest.mark.parametrize("flat_rows", [lance_reader.FLAT_ROWS, 0])
+def test_a_vector_of_zeros_stays_one(store: Store, flat_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the vectors of the table are kept or read by their ids."""
+    monkeypatch.setattr(lance_reader, "FLAT_ROWS", flat_rows)
+    units = [TextUnit(f"u{n}", "", 0, "d", human_readable_id=n) for n in range(3)]
+    vectors = np.array([[0, 3, 4, 0], [0, 0, 0, 0], [2, 0, 0, 0]], np.float32)
+    store.publish({**make_tables(), "text_units": to_table("text_units", units, Searchable([""] * 3, vectors))}, make_build("zeros"))
+
+    found = store.open().vectors("text_units", ["u2", "nobody", "u1", "u0"])
+
+    assert found == pytest.approx(np.array([axis(1, 0, 0, 0), np.zeros(4), np.zeros(4), axis(0, 0.6, 0.8, 0)]))
 
 
 def test_as_many_as_asked_for(published: Store) -> None:

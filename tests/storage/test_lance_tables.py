@@ -85,8 +85,25 @@ def test_both_ways_find_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     assert compiled.rows(None).equals(public.rows(None))
     assert compiled.rows(["text", "id"], ["u2", "it's", "u0"]).equals(public.rows(["text", "id"], ["u2", "it's", "u0"]))
     assert compiled.rows(["id"], []).equals(public.rows(["id"], []))
+    assert compiled.at([0, 2], ["id"]).equals(public.at([0, 2], ["id"]))
     assert compiled.nearest(vector, 2).equals(public.nearest(vector, 2))
     assert compiled.matching("hound snow", 5).equals(public.matching("hound snow", 5))
+
+
+@pytest.mark.parametrize("known", [lance_tables.KNOWN, "0.0."])
+def test_places_count_the_rows_that_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str) -> None:
+    monkeypatch.setattr(lance_tables, "KNOWN", known)
+    store, texts = LanceStore(tmp_path), [f"text {number}" for number in range(40)]
+    store.publish(make_tables(texts), make_build("first"))
+    tables = make_tables([*texts[:20], "another", *texts[21:]])
+    store.publish({**tables, "text_units": tables["text_units"].filter(np.arange(40) != 7)}, make_build("second"))
+    table = text_units(tmp_path / "lancedb")
+    left = table.rows(["id", "text"])
+    assert left["id"].to_pylist() != tables["text_units"].filter(np.arange(40) != 7)["id"].to_pylist()
+
+    found = table.at([38, 6, 7, 20], ["id", "text"])
+
+    assert sorted(found.to_pylist(), key=str) == sorted(left.take([38, 6, 7, 20]).to_pylist(), key=str)
 
 
 # --- Beside LanceDB itself ---------------------------------------------------------------

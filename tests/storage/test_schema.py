@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from graphrag.language import search_terms
 from graphrag.records import Document, Entity, Fact, Finding, TextUnit
-from graphrag.storage.schema import EMBEDDED, MS_COLUMNS, TABLES, Searchable, columns, schema, to_records, to_table
+from graphrag.storage.schema import EMBEDDED, MS_COLUMNS, TABLES, Searchable, columns, optional, schema, to_records, to_table
 
 INTS = st.integers(-(2**63), 2**63 - 1)
 JSON = st.recursive(
@@ -26,6 +26,8 @@ VALUES: dict[object, st.SearchStrategy[Any]] = {
     float: st.floats(allow_nan=False),
     bool: st.booleans(),
     tuple[str, ...]: st.lists(st.text(), max_size=3).map(tuple),
+    # A null list comes back as an empty one.
+    tuple[str, ...] | None: st.lists(st.text(), max_size=3).map(tuple),
     tuple[int, ...]: st.lists(INTS, max_size=3).map(tuple),
     tuple[Finding, ...]: st.lists(
         st.builds(Finding, st.text(), st.text(), st.lists(st.text(), max_size=2).map(tuple)), max_size=2
@@ -62,7 +64,7 @@ def test_own_columns() -> None:
     assert {name: names for name, names in own.items() if names} == {
         "documents": ["source", "source_id", "titled"],
         "text_units": ["start", "end", "headings", "page", "context"],
-        "entities": ["aliases"],
+        "entities": ["aliases", "synonym_ids"],
         "community_reports": ["finding_text_unit_ids"],
     }
 
@@ -74,6 +76,21 @@ def test_an_older_index_may_lack_a_column_that_can_be_null() -> None:
     assert to_records("text_units", table.drop_columns(["page"])) == [replace(units[0], page=None)]
     with pytest.raises(KeyError):
         to_records("text_units", table.drop_columns(["start"]))
+
+
+def test_a_null_list_is_an_empty_one() -> None:
+    entity = Entity("a", "A", "", "", synonym_ids=None)
+    table = to_table("entities", [entity], Searchable([""], np.ones((1, 3), np.float32)))
+
+    assert table["synonym_ids"].null_count == 1
+    assert to_records("entities", table) == [replace(entity, synonym_ids=())]
+    assert to_records("entities", table.drop_columns(["synonym_ids"])) == [entity]
+
+
+def test_columns_that_can_be_null_are_those_that_an_older_index_may_lack() -> None:
+    assert {"synonym_ids"} <= optional("entities")
+    assert {"page", "context"} <= optional("text_units")
+    assert not optional("entities") & {"id", "title", "text_unit_ids", "vector"}
 
 
 def test_search_columns() -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphrag.query import lookup as lookups
-from graphrag.query.lookup import Few, Many, Texts, flat, join, join_as, lookup, texts
+from graphrag.storage import lookup as lookups
+from graphrag.storage.lookup import Few, Many, Texts, flat, join, join_as, lookup, texts
 
 words = st.lists(st.text(max_size=3), max_size=20)
 columns = st.lists(st.none() | st.text(max_size=3), max_size=20)
