@@ -75,6 +75,7 @@ def test_no_text_takes_the_square_of_the_time(text: str):
         return time.process_time() - started
 
     seconds(10)
+
     def fastest(times: int) -> float:
         return min(seconds(times) for _ in range(3))
 

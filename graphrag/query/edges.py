@@ -8,10 +8,10 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from graphrag.language import fold_text
-from graphrag.storage.lookup import Lookup, flat, join, join_as, lookup, texts
 from graphrag.query.transition import ranges
 from graphrag.storage.arrays import to_numbers, whole
 from graphrag.storage.base import Reader
+from graphrag.storage.lookup import Lookup, flat, join, join_as, lookup, texts
 
 if TYPE_CHECKING:
     import numpy as np

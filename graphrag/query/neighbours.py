@@ -8,15 +8,25 @@ order of its document.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from math import ceil
 
 from graphrag.answers import ContextItem, RetrievedUnit
 from graphrag.query.retrieval import Retriever
 from graphrag.storage.base import Hit
 
 BEHIND = 0.9999
-"""Of the worth of a passage, what a neighbour has that comes next behind it."""
+"""Of the worth of a passage, what one has that comes next behind it."""
 ACROSS = 2.0
 """How much further away a passage is that stands under other headings."""
+ENOUGH, LEAST = 0.5, 2
+"""Share of the text units of a section with which it is found, and their least number: one of two says little of
+the other, and would bring it at the cost of what was found itself."""
+LARGEST = 8
+"""Text units of a section that may be read whole; a chapter is not one thing."""
+
+Headings = tuple[str, ...]
+"""Those above a text unit, outermost first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,70 +46,67 @@ class Order:
         position = {unit: (id_, place) for id_, ids in units.items() for place, unit in enumerate(ids)}
         return cls(units, position)
 
-    def beside(self, unit: str) -> Iterator[str]:
-        """The text units before and after one."""
-        if unit in self.position:
-            document, place = self.position[unit]
-            ids = self.documents[document]
-            yield from ids[max(place - 1, 0) : place]
-            yield from ids[place + 1 : place + 2]
+    def around(self, unit: str, most: int) -> Sequence[str]:
+        """The text units at most so many places before and after one, itself among them, in order."""
+        if unit not in self.position:
+            return ()
+        document, place = self.position[unit]
+        return self.documents[document][max(place - most, 0) : place + most + 1]
 
 
 def with_neighbours(retriever: Retriever, units: Sequence[RetrievedUnit], share: float) -> list[RetrievedUnit]:
-    """The units, and among them those that stand beside the first ones; best first, as `units` are.
+    """The units, among them those that stand beside the first ones or complete a section; best first, as `units` are.
 
     A text unit beside the one of rank r comes behind r / `share` others, or behind 2 r / `share` if it stands
-    under other headings, unless it was found further up itself. With a share of 0 there are none.
+    under other headings, unless it was found further up itself. Where half of a section is among the first r,
+    the rest of it comes next. With a share of 0 there is neither.
     """
-    first = units[: int(share * len(units))]
-    if not first:
+    if share == 0 or not units:
         return list(units)
-    worth = _worth(retriever, first, [unit.score for unit in units], share)
+    worth = _worth(retriever, units, share)
     found = [replace(unit, score=max(unit.score, worth.pop(unit.text_unit_id, 0.0))) for unit in units]
     added = retriever.units([Hit(id_, score) for id_, score in worth.items()])
     return sorted([*found, *added], key=lambda unit: -unit.score)
 
 
-def _worth(
-    retriever: Retriever, first: Sequence[RetrievedUnit], scores: Sequence[float], share: float
-) -> dict[str, float]:
-    order = Order.of(retriever, (unit.document_id for unit in first))
-    pairs = [
-        (rank, unit.text_unit_id, neighbour)
-        for rank, unit in enumerate(first, start=1)
-        for neighbour in order.beside(unit.text_unit_id)
-    ]
-    headings = _headings(retriever, {id_ for _, *ids in pairs for id_ in ids})
+def _worth(retriever: Retriever, units: Sequence[RetrievedUnit], share: float) -> dict[str, float]:
+    order = Order.of(retriever, (unit.document_id for unit in units))
+    ranks = {unit.text_unit_id: rank for rank, unit in enumerate(units, start=1)}
+    first = {unit: rank for unit, rank in ranks.items() if rank < share * len(units)}
+    met = {unit: rank for unit, rank in ranks.items() if sum(id_ in ranks for id_ in order.around(unit, LARGEST)) > 1}
+    read = {id_ for found, most in ((first, 1), (met, LARGEST)) for unit in found for id_ in order.around(unit, most)}
+    headings = _headings(retriever, read)
     worth: defaultdict[str, float] = defaultdict(float)
-    for rank, unit, neighbour in pairs:
-        across = ACROSS if headings.get(unit) != headings.get(neighbour) else 1.0
-        place = int(rank * across / share)
-        if place < len(scores):
-            worth[neighbour] = max(worth[neighbour], scores[place] * BEHIND)
+    for id_, place in [*_beside(order, first, headings, share), *_missing(order, met, headings)]:
+        if place < len(units):
+            worth[id_] = max(worth[id_], units[place].score * BEHIND)
     return dict(worth)
 
 
-def _headings(retriever: Retriever, units: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def _beside(
+    order: Order, ranks: Mapping[str, int], headings: Mapping[str, Headings], share: float
+) -> Iterator[tuple[str, int]]:
+    """The text units beside those found, each with its place."""
+    for unit, rank in ranks.items():
+        for id_ in order.around(unit, 1):
+            if id_ != unit:
+                across = ACROSS if headings.get(unit) != headings.get(id_) else 1.0
+                yield id_, int(rank * across / share)
+
+
+def _missing(order: Order, ranks: Mapping[str, int], headings: Mapping[str, Headings]) -> Iterator[tuple[str, int]]:
+    """The text units of sections of which enough was found, each with its place."""
+    for unit, rank in ranks.items():
+        runs = (list(run) for _, run in groupby(order.around(unit, LARGEST), key=headings.get))
+        section = next((run for run in runs if unit in run), [])
+        found = sum(ranks.get(id_, rank + 1) <= rank for id_ in section)
+        if len(section) <= LARGEST and found == max(LEAST, ceil(ENOUGH * len(section))):
+            yield from ((id_, rank) for id_ in section if ranks.get(id_, rank + 1) > rank)
+
+
+def _headings(retriever: Retriever, units: Iterable[str]) -> dict[str, Headings]:
     rows = retriever.kept.rows("text_units", sorted(units), ["id", "headings"])
     return {row["id"]: tuple(row["headings"] or ()) for row in rows}
-
-
-def section(retriever: Retriever, unit: RetrievedUnit) -> list[RetrievedUnit]:
-    """The text units around one under the same headings, in order, the unit itself among them.
-
-    Those of a document without headings are one section.
-    """
-    ids = Order.of(retriever, [unit.document_id]).documents.get(unit.document_id, ())
-    if unit.text_unit_id not in ids:
-        return [unit]
-    headings = _headings(retriever, ids)
-    place = ids.index(unit.text_unit_id)
-    first, last = place, place + 1
-    while first and headings.get(ids[first - 1]) == headings[unit.text_unit_id]:
-        first -= 1
-    while last < len(ids) and headings.get(ids[last]) == headings[unit.text_unit_id]:
-        last += 1
-    return retriever.units([Hit(id_, unit.score) for id_ in ids[first:last]])
 
 
 def in_reading_order(

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphrag.query.edges import Facts, alike, mentioned, read_nodes, related, stated
-from graphrag.storage.lookup import Lookup
 from graphrag.query.transition import Transition, transition
 from graphrag.settings import RetrievalSettings
 from graphrag.storage.base import Reader
+from graphrag.storage.lookup import Lookup
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,6 +18,7 @@ from graphrag.query.focusing import part
 from graphrag.query.fusing import fuse
 from graphrag.query.mentions import Mentions
 from graphrag.query.passage_graph import PassageGraph
+from graphrag.query.ranked import highest
 from graphrag.query.row_cache import RowCache
 from graphrag.query.seeding import Asked, Seeding
 from graphrag.query.surroundings import Surroundings
@@ -161,7 +162,7 @@ class Retriever:
         import numpy as np
 
         graph, settings = self.graph, self._settings
-        units = _highest(rank[: len(graph.unit_ids)], max(settings.focus, k))
+        units = highest(rank[: len(graph.unit_ids)], max(settings.focus, k))
         if not len(units):
             return rank
         around = part(graph, units, seeds)
@@ -180,7 +181,7 @@ class Retriever:
     def _bridges(self, asked: Asked, entities: "NDArray[np.int64]", rank: "NDArray[np.float64]") -> list[str]:
         """The names of the best entities that the question does not name itself."""
         known = set(decomposing.content_words(asked.text))
-        best = entities[_highest(rank, LOOKED_AT)] - len(self.graph.unit_ids)
+        best = entities[highest(rank, LOOKED_AT)] - len(self.graph.unit_ids)
         names = _at(self.graph.entity_titles, best)
         new = [name for name in names if not known.issuperset(decomposing.content_words(name))]
         return new[: self._settings.bridges]
@@ -194,21 +195,10 @@ class Retriever:
 
 
 def _best(ids: Sequence[str], scores: "NDArray[np.float64]", k: int) -> list[Hit]:
-    places = _highest(scores, k)
+    places = highest(scores, k)
     return [Hit(id_, float(scores[place])) for id_, place in zip(_at(ids, places), places, strict=True)]
 
 
 def _at(texts: Sequence[str], places: "NDArray[np.int64]") -> list[str]:
     wanted: list[int] = places.tolist()
     return [texts[place] for place in wanted]
-
-
-def _highest(scores: "NDArray[np.float64]", k: int) -> "NDArray[np.int64]":
-    """Where the k highest scores above 0 are, the highest first."""
-    import numpy as np
-
-    above = np.flatnonzero(scores > 0)
-    if 0 < k < len(above):
-        # Most are far below: only what may be among the k is sorted.
-        above = above[scores[above] >= np.partition(scores[above], len(above) - k)[len(above) - k]]
-    return above[np.argsort(-scores[above], kind="stable")][:k]

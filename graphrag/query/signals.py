@@ -146,11 +146,11 @@ def read(question: str, retriever: Retriever) -> Signals:
     proper = [place for place, title in named.items() if _is_proper(title)]
     like_global, like_joined = _likeness(question, retriever)
     # What one passage says is no less of a name where there is no other passage.
-    units = max(first, 2)
+    units = max(first, 2) if first else 1
     return Signals(
         names=tuple(named[place] for place in proper),
         rarity=sum(math.log(units / min(float(graph.mentions[place]), units)) for place in proper)
-        / math.log(units),
+        / math.log(max(units, 2)),
         words=_length(question),
         whole=_found(_WHOLE, question),
         broad=_found(_BROAD, question),

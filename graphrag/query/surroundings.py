@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from graphrag.language import fold
-from graphrag.storage.lookup import Lookup, flat, join, texts
 from graphrag.query.passage_graph import PassageGraph
-from graphrag.storage.base import Reader
+from graphrag.query.ranked import highest
+from graphrag.storage.base import Hit, Reader
+from graphrag.storage.lookup import Lookup, flat, join, texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,10 +36,14 @@ class Groups:
 
     def get(self, entity: str, default: Sequence[int] = ()) -> Sequence[int]:
         """Those of an entity."""
+        return self.of(entity).tolist() if entity in self.position else default
+
+    def of(self, entity: str) -> "NDArray[np.int64]":
+        """Those of an entity, none of what is none."""
         if entity not in self.position:
-            return default
+            return self.numbers[:0]
         node = self.position[entity]
-        return self.numbers[self.starts[node] : self.starts[node + 1]].tolist()
+        return self.numbers[self.starts[node] : self.starts[node + 1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,24 @@ class Surroundings:
         while (community := self.parents.get(community, -1)) >= 0 and community not in line:
             line.append(community)
         return line
+
+    def best_relationships(self, entities: Mapping[str, float], most: int) -> list[Hit]:
+        """Those of some entities whose ends are worth most on average, by what entities are worth (above 0).
+
+        Of equals, the first in the table. An entity may have a hundred thousand.
+        """
+        import numpy as np
+
+        of = [self.relations.of(entity) for entity in entities]
+        rows = np.concatenate([self.relations.numbers[:0], *of])
+        order = np.argsort(rows, kind="stable")
+        rows, worth = rows[order], np.repeat(list(entities.values()), list(map(len, of)))[order]
+        # Each is there once for each of its ends.
+        first = np.flatnonzero(np.diff(rows, prepend=-1))
+        worth = np.add.reduceat(worth, first) / 2 if len(first) else worth
+        best = highest(worth, most)
+        wanted: list[int] = rows[first[best]].tolist()
+        return [Hit(self.relationship_ids[row], float(value)) for row, value in zip(wanted, worth[best], strict=True)]
 
     def edges_among(self, entities: Iterable[str]) -> Iterator[Edge]:
         """The relationships of some entities, without repeats."""

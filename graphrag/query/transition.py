@@ -46,8 +46,9 @@ class Transition:
         settled, flowing = np.zeros(len(seeds)), np.zeros(len(seeds))
         place = np.empty(len(seeds), np.int32)
         least = (1 - damping) * tolerance
-        front = np.flatnonzero(seeds)
-        flowing[front] = (1 - damping) / seeds[front].sum() * seeds[front] / self.totals[front]
+        # Five times as fast as of the numbers themselves.
+        front = np.flatnonzero(seeds > 0)
+        flowing[front] = (1 - damping) * (seeds[front] / seeds[front].sum()) / self.totals[front]
         while len(front):
             if self._many(front):
                 settled += flowing
@@ -72,16 +73,17 @@ class Transition:
         place in `nodes`, which has no repeats."""
         import numpy as np
 
-        place = np.full(len(self.totals), -1, np.int32)
-        place[nodes] = np.arange(len(nodes), dtype=np.int32)
+        # Counted from 1: zeros cost nothing where they are not looked at.
+        place = np.zeros(len(self.totals), np.int32)
+        place[nodes] = np.arange(1, len(nodes) + 1, dtype=np.int32)
         sizes = self.starts[nodes + 1] - self.starts[nodes]
         entries = ranges(self.starts[nodes], sizes)
         targets = place[self.to[entries]]
-        kept = np.flatnonzero(targets >= 0)
+        kept = np.flatnonzero(targets > 0)
         sources = np.repeat(np.arange(len(nodes)), sizes)[kept]
         inside = entries[kept]
         weights = self.shares[inside] * self.totals[self.to[inside]]
-        return sources, targets[kept].astype(np.int64), weights
+        return sources, targets[kept].astype(np.int64) - 1, weights
 
     def _many(self, nodes: "NDArray[np.int64]") -> bool:
         """Whether these have so many entries that it takes less time to pass on what all nodes hold."""

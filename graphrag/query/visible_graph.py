@@ -82,7 +82,10 @@ class VisibleGraph:
 
     @cached_property
     def entities(self) -> View:
-        """The entities that a text unit shown mentions, by a name that is written there."""
+        """The entities that a text unit shown mentions, by a name that is written there.
+
+        Ties of synonyms are left between those that are not cut: others rest on what is hidden.
+        """
         import numpy as np
 
         named = self._named
@@ -91,15 +94,18 @@ class VisibleGraph:
         table = select(named.table, shown)
         titles, aliases = strings(table["title"]), table["aliases"].to_pylist()
         units = only(table["text_unit_ids"], self.units.ids)
+        synonyms = only(table["synonym_ids"], strings(select(named.table, named.intact)["id"])).to_pylist()
         cut: list[Cut] = []
         for position, row in enumerate(np.flatnonzero(shown).tolist()):
             if row in named.names:
+                synonyms[position] = []
                 titles[position], *aliases[position] = named.names[row]
                 terms = search_terms(" ".join(named.names[row]))
                 cut.append(Cut(position, terms, tuple(units[position].as_py())))
         changed = {
             "title": titles,
             "aliases": aliases,
+            "synonym_ids": synonyms,
             "text_unit_ids": units,
             "frequency": lengths(units),
             "degree": [self._degrees[fold_text(title)] for title in titles],
@@ -164,7 +170,7 @@ class VisibleGraph:
     def _named(self) -> _Named:
         import numpy as np
 
-        table = self._read("entities", "id", "title", "aliases", "text_unit_ids")
+        table = self._read("entities", "id", "title", "aliases", "synonym_ids", "text_unit_ids")
         inside, total = counts(table["text_unit_ids"], self.units.ids)
         cut = (inside > 0) & (inside < total)
         written = self._written(select(table, cut).to_pylist())

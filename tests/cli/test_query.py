@@ -66,10 +66,10 @@ def test_auto_says_which_method_it_took_and_why(book: Path):
 
 
 def test_a_question_from_standard_input(book: Path):
-    done = run("query", "-", "--root", book, "--method", "basic", "--json", stdin="Wer ist Marley — 말리?\n")
+    done = run("query", "-", "--root", book, "--method", "basic", "--json", stdin="Who is Marley — 말리?\n")
 
     answer = json.loads(done.out)
-    assert answer["question"].strip() == "Wer ist Marley — 말리?"
+    assert answer["question"].strip() == "Who is Marley — 말리?"
     assert "Marley" in answer["text"]
 
 

@@ -49,6 +49,9 @@ def phrases(sentences: Sequence[str], minimum: int = 2) -> list[list[str]]:
         (["1945년에 책을 냈다.", "1945년의 책을 읽었다."], [[], []]),
         (["“간다.”라고 마을에서 말했다.", "“온다.”라고 했다는 것으로 안다."], [["마을"], []]),
         (["이탈리아를 보았다.", "이탈리아 북부에 갔다."], [["이탈리아"], ["이탈리아", "북부"]]),
+        (["한반도에 눈이 왔다.", "한반도 전체가 춥다."], [["한반도"], ["한반도"]]),
+        (["민주주의를 원했다.", "민주주의 국가가 되었다."], [["민주주의"], ["민주주의"]]),
+        (["제주를 보았다.", "제주도 좋았다."], [["제주"], ["제주"]]),
         (["東京は日本の首都である。", "日本の東京は大きい。"], [["東京", "日本"], ["日本", "東京"]]),
         (["カメラは高い。", "カメラを買う。"], [["カメラ"], ["カメラ"]]),
         (["北京是中国的首都。", "北京很大。"], [["北京"], ["北京"]]),
@@ -56,9 +59,10 @@ def phrases(sentences: Sequence[str], minimum: int = 2) -> list[list[str]]:
         (["हिन्दी भाषा", "हिन्दी लिपि"], [["हिन्दी"], ["हिन्दी"]]),
         (["", " "], [[], []]),
     ],
-    ids="English,mark,adverb,rare,Korean,one syllable,two words,number,quotation,no josa,Japanese,kana,Chinese,Arabic,Hindi,nothing".split(
-        ","
-    ),
+    ids=(
+        "English,mark,adverb,rare,Korean,one syllable,two words,number,quotation,no josa,noun that ends in a josa,"
+        "another,a josa for sure,Japanese,kana,Chinese,Arabic,Hindi,nothing"
+    ).split(","),
 )
 def test_phrases_by_script(sentences: list[str], expected: list[list[str]]):
     assert phrases(sentences) == expected

@@ -83,8 +83,8 @@ class MadeReader:
 
     def vectors(self, name: str, ids: Sequence[str]) -> np.ndarray:
         known = {row["id"]: row["vector"] for row in self._tables[name].select(["id", "vector"]).to_pylist()}
-        none = [0.0] * EMBEDDER.dimensions
-        return np.array([known.get(id_, none) for id_ in ids], np.float32).reshape(-1, EMBEDDER.dimensions)
+        size = self.build.dimensions
+        return np.array([known.get(id_, [0.0] * size) for id_ in ids], np.float32).reshape(-1, size)
 
     def nearest(self, name: str, vector: np.ndarray, k: int) -> list[Hit]:
         rows = self._tables[name].select(["id", "vector"]).to_pylist()

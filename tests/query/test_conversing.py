@@ -33,6 +33,9 @@ REFERRING = [
         "그럼 밥은?",
         "크래칫은요?",
         "언제 죽었어?",
+        "언제였더라?",
+        "그거야?",
+        "뭐라고 했어?",
         "더 자세히 알려줘",
     ),
 ]
@@ -109,6 +112,8 @@ def test_what_plainly_refers_may_refer(question: str):
         (Turn("Why?", "Because the mill stands idle."), "Since when?", "mill, stands, idle: Since when?"),
         (Turn("And he?", "No.", "Where did Otto Veit teach?"), "Why?", "Otto Veit: Why?"),
         (Turn("스크루지는 누구야?", "구두쇠다."), "왜?", "스크루지는: 왜?"),
+        (Turn("스크루지의 조카는 누구였어요?", "프레드다."), "왜?", "스크루지의, 조카는: 왜?"),
+        (Turn("수지는 어디에 살아?", "서울에 산다."), "왜?", "수지는, 살아: 왜?"),
         (Turn("?", ""), "Why?", "Why?"),
     ],
 )

@@ -55,7 +55,7 @@ def test_clauses_are_cut_at_relative_pronouns_and_commas():
     assert clauses("Who directed the film that won the golden palm, in which the baker of Oslo appears?") == [
         "Who directed the film",
         "won the golden palm",
-        "in which the baker of Oslo appears",
+        "the baker of Oslo appears",
     ]
 
 
@@ -71,7 +71,10 @@ def test_a_question_of_one_clause_has_none(question: str):
     assert clauses(question) == []
 
 
-@given(st.text(st.sampled_from("ab ,;，?")) | st.lists(st.sampled_from(["river", "mill", "which", "the", ","])).map(" ".join))
+@given(
+    st.text(st.sampled_from("ab ,;，?"))
+    | st.lists(st.sampled_from(["river", "mill", "which", "the", ","])).map(" ".join)
+)
 def test_clauses_are_few_and_say_something(question: str):
     found = clauses(question)
 

@@ -2,10 +2,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from fakes import WordEmbedder
 from numpy.typing import NDArray
 from samples import retrieved
 
+from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.query.citing import Statement
 from graphrag.query.extracting import MOST_SENTENCES, quote
 
@@ -100,6 +102,25 @@ def test_a_korean_question():
     )
 
     assert [statement.text for statement in found] == ["이순신은 그때 거북선을 만들었다."]
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("이순신은 무엇을 만들었나?", ["이순신은 거북선을 만들었다."]),
+        ("비트코인은 누가 발명했나?", []),
+    ],
+    ids=["answered", "about something else"],
+)
+def test_words_alone_count_where_the_model_does_not_read_the_question(question: str, expected: list[str]):
+    class Unread(WordEmbedder):
+        def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            raise AssertionError("the vectors say nothing")
+
+    units = retrieved("한강은 서울을 지나 흐른다. 이순신은 거북선을 만들었다. 설악산에는 눈이 많이 내린다.")
+    found = quote(question, units, 3, Unread(EmbeddedEmbedder.name))
+
+    assert [statement.text for statement in found] == expected
 
 
 def test_nothing_to_answer_from():

@@ -87,7 +87,8 @@ def make_index(seed: int, secrets: Sequence[str]) -> MemoryReader:
             texts[unit].append(f"There was {name}.")
         title, *aliases = draw.sample(sorted(set(names.values())), len(set(names.values()))) or ["Nobody"]
         kind, description = made_from(draw, mentions, said)
-        entities.append(Entity(f"e{n}", title, kind, description, tuple(mentions), 9, 9, n, tuple(aliases)))
+        others = tuple(f"e{other}" for other in range(n) if draw.random() < 0.5)
+        entities.append(Entity(f"e{n}", title, kind, description, tuple(mentions), 9, 9, n, tuple(aliases), others))
     edges: list[Relationship] = []
     for n in range(draw.randint(0, 6) if len(entities) > 1 else 0):
         source, target = draw.sample(entities, 2)
@@ -275,16 +276,40 @@ def test_what_is_shown_hangs_together(collection: tuple[int, list[bool]]):
     for report in found["community_reports"]:
         assert {unit for finding in report.findings for unit in finding.text_unit_ids} <= {*units}
     before = {e.id: e for e in to_records("entities", plain.table("entities"))}
+    intact = {e.id for e in before.values() if e.text_unit_ids and {*e.text_unit_ids} <= {*units}}
+    # A tie to or from an entity of hidden documents too rests on what those say of it.
+    assert all(not e.synonym_ids or {e.id, *e.synonym_ids} <= intact for e in entities.values())
     for entity in before.values():
         visible = [unit for unit in entity.text_unit_ids if unit in units]
         if visible and len(visible) == len(entity.text_unit_ids):
-            assert replace(entities[entity.id], degree=9, frequency=9) == entity
+            tied = tuple(id_ for id_ in entity.synonym_ids or () if id_ in intact)
+            assert replace(entities[entity.id], degree=9, frequency=9) == replace(entity, synonym_ids=tied)
         elif any(f"{word}" in units[unit].text for unit in visible for word in (f"{entity.title}.",)):
             assert (entities[entity.id].title, entities[entity.id].description) == (entity.title, "")
 
 
 def allowed(hidden: Sequence[bool]) -> frozenset[str]:
     return frozenset(f"d{n}" for n, is_hidden in enumerate(hidden) if not is_hidden)
+
+
+@given(collections)
+@settings(max_examples=40)
+def test_vectors_are_those_of_the_rows_shown_and_zeros_for_hidden_ones(collection: tuple[int, list[bool]]):
+    seed, hidden = collection[0], [*collection[1], True]
+    plain = make_index(seed, [f"zq{n}q" for n in range(len(hidden))])
+    reader = FilteredReader(plain, allowed(hidden))
+    for name in EMBEDDED:
+        ids = [*plain.table(name)["id"].to_pylist(), "unknown"][::-1]
+        shown = {row["id"]: row["vector"] for row in reader.table(name, ["id", "vector"]).to_pylist()}
+
+        found = reader.vectors(name, ids)
+
+        assert found.shape == (len(ids), 16)
+        assert found == pytest.approx(np.array([directed(shown.get(id_, [0.0] * 16)) for id_ in ids]), abs=1e-5)
+
+
+def directed(vector: Sequence[float]) -> np.ndarray:
+    return np.array(vector) / max(float(np.linalg.norm(vector)), 1e-9)
 
 
 def small_index(claimed: str, below: str) -> FilteredReader:
@@ -359,6 +384,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> FilteredStore:
     [
         contract.test_rows_come_in_the_order_of_their_ids,
         contract.test_nearest_first_with_cosine_similarity,
+        contract.test_vectors_at_length_1_in_the_order_of_their_ids,
         contract.test_as_many_as_asked_for,
         contract.test_a_vector_of_another_length_is_refused,
         contract.test_no_character_of_a_query_has_a_meaning,

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from samples import indexed
 
 from graphrag.query import mentions
 from graphrag.query.context import Tools
-from graphrag.query.mentions import LONGEST_NAME, LOOKED_THROUGH, Mentions, find
+from graphrag.query.mentions import LONGEST_NAME, LOOKED_THROUGH, find
 from graphrag.query.retrieval import MOST_QUESTIONS, Retriever
 
 KOREAN = [
@@ -89,3 +90,49 @@ def test_the_names_of_the_last_questions_are_kept(tools: Tools, monkeypatch: pyt
 
     assert looked == [*questions, questions[0]]
     assert tools.retriever.names_in(questions[0]) == []
+
+
+# --- Where names stand -------------------------------------------------------------------
+
+KNOWN = {"otto veit": 7, "veit": 8, "mill": 9, "한라산": 4, "大阪城": 5}
+
+
+def found(question: str) -> tuple[tuple[int, ...], list[str]]:
+    """The entities that are named, and the text of each span."""
+    named = find(question, KNOWN)
+    return named.entities, [question[span.start : span.end] for span in named.spans]
+
+
+@pytest.mark.parametrize(
+    ("question", "entities", "spans"),
+    [
+        ("Who taught Otto Veit?", (7,), ["Otto Veit"]),
+        ("Did Otto Veit own a mill in Dresden?", (7,), ["Otto Veit", "Dresden"]),
+        ("Who lives in Dresden?", (), ["Dresden"]),
+        ("who taught otto veit?", (7,), []),
+        ("what did veit's mill grind?", (8, 9), []),
+        ("한라산에서 무엇을 하나?", (4,), ["한라산에서"]),
+        ("Seit wann steht 大阪城?", (5,), ["Seit", "大阪城"]),
+    ],
+)
+def test_names_and_where_they_stand(question: str, entities: tuple[int, ...], spans: list[str]):
+    assert found(question) == (entities, spans)
+
+
+def test_a_name_of_more_words_than_are_looked_at_is_not_found():
+    long = " ".join(["mill"] * LONGEST_NAME)
+
+    assert find(f"of {long} {long}", {f"{long} mill": 1}).entities == ()
+    assert find(f"of {long} or", {long: 1}).entities == (1,)
+
+
+@given(
+    st.lists(st.sampled_from(["Otto", "veit", "Veit", "mill", "of", "한라산에", "大阪城は", "Dresden", ","])).map(
+        " ".join
+    )
+)
+def test_spans_do_not_overlap(question: str):
+    spans = sorted(find(question, KNOWN).spans, key=lambda span: span.start)
+
+    assert all(0 <= span.start < span.end <= len(question) for span in spans)
+    assert all(first.end <= second.start for first, second in pairwise(spans))

@@ -5,9 +5,8 @@ import pytest
 
 from graphrag import GraphRAG
 from graphrag.query.context import Tools
-from graphrag.query.passage_graph import PassageGraph, load
+from graphrag.query.passage_graph import PassageGraph
 from graphrag.query.transition import TOLERANCE
-from graphrag.settings import RetrievalSettings
 
 
 @pytest.fixture

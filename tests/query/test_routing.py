@@ -84,8 +84,25 @@ def test_without_reports_nothing_is_global(real_tools: Tools, monkeypatch: pytes
 
 def test_a_name_in_a_script_without_capitals_is_a_name(tmp_path: Path):
     rag = indexed(tmp_path, [("", "홍길동은 활빈당을 이끌었다. 홍길동의 아버지는 판서였다.")])
+    answer = rag.query("홍길동의 주요 업적은 무엇인가?")
 
-    assert rag.query("홍길동의 주요 업적은 무엇인가?").method != "global"
+    assert answer.method == "local"
+    assert answer.route == "it names 홍길동"
+
+
+def test_a_name_tells_where_to_look_in_a_collection_of_one_passage(tmp_path: Path, make_tools: Callable[..., Tools]):
+    retriever = make_tools(indexed(tmp_path, [("", "Otto Veit taught chemistry in Dresden.")])).retriever
+
+    assert read("What is the main work of Otto Veit?", retriever).rarity == 1
+
+
+def test_vectors_of_a_script_that_the_model_does_not_read_say_nothing(real_tools: Tools):
+    korean, english = (
+        read(text, real_tools.retriever) for text in ("그 방앗간은 누가 세웠나요?", "Who started the mill?")
+    )
+
+    assert (korean.like_global, korean.like_joined) == (0, 0)
+    assert english.like_global
 
 
 @given(st.text(max_size=300))

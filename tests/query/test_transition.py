@@ -13,7 +13,7 @@ NODES = 8
 Edge = tuple[int, int, float]
 nodes = st.integers(0, NODES - 1)
 edges = st.lists(st.tuples(nodes, nodes, st.floats(0.1, 10)), max_size=30)
-ranks = st.lists(st.floats(0, 1), min_size=NODES, max_size=NODES).filter(any).map(np.array)
+ranks = st.lists(st.floats(0, 1), min_size=NODES, max_size=NODES).filter(lambda rank: sum(rank) > 1e-9).map(np.array)
 
 
 def flow_of(edges: list[Edge], size: int = NODES) -> Transition:
@@ -96,6 +96,27 @@ def test_a_walk_in_a_large_graph_stays_where_it_started(monkeypatch: pytest.Monk
 
     assert np.flatnonzero(rank).size < 100
     assert rank.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_seeds_may_be_of_any_size():
+    flow = flow_of([(0, 1, 1.0), (1, 2, 2.0)])
+
+    for size in (1e-310, 1e300):
+        assert flow.walk(np.eye(NODES)[0] * size, 0.5) == pytest.approx(flow.walk(np.eye(NODES)[0], 0.5))
+
+
+@given(
+    edges, st.permutations(range(NODES)).flatmap(lambda order: st.integers(1, NODES).map(lambda count: order[:count]))
+)
+def test_the_edges_among_some_nodes_are_those_of_the_matrix(edges: list[Edge], chosen: list[int]):
+    flow = flow_of(edges)
+
+    sources, targets, weights = flow.among(np.array(chosen, np.int64))
+
+    found = np.zeros((NODES, NODES))
+    np.add.at(found, (np.array(chosen, np.int64)[targets], np.array(chosen, np.int64)[sources]), weights)
+    inside = np.isin(np.arange(NODES), chosen)
+    assert found == pytest.approx(matrix(flow) * flow.totals * np.outer(inside, inside), rel=1e-6)
 
 
 def test_a_node_without_edges_keeps_what_does_not_flow():

@@ -205,7 +205,10 @@ def test_a_vector_of_zeros_stays_one(store: Store, flat_rows: int, monkeypatch: 
     monkeypatch.setattr(lance_reader, "FLAT_ROWS", flat_rows)
     units = [TextUnit(f"u{n}", "", 0, "d", human_readable_id=n) for n in range(3)]
     vectors = np.array([[0, 3, 4, 0], [0, 0, 0, 0], [2, 0, 0, 0]], np.float32)
-    store.publish({**make_tables(), "text_units": to_table("text_units", units, Searchable([""] * 3, vectors))}, make_build("zeros"))
+    store.publish(
+        {**make_tables(), "text_units": to_table("text_units", units, Searchable([""] * 3, vectors))},
+        make_build("zeros"),
+    )
 
     found = store.open().vectors("text_units", ["u2", "nobody", "u1", "u0"])
 

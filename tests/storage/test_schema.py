@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from graphrag.language import search_terms
 from graphrag.records import Document, Entity, Fact, Finding, TextUnit
-from graphrag.storage.schema import EMBEDDED, MS_COLUMNS, TABLES, Searchable, columns, optional, schema, to_records, to_table
+from graphrag.storage.schema import (
+    EMBEDDED,
+    MS_COLUMNS,
+    TABLES,
+    Searchable,
+    columns,
+    optional,
+    schema,
+    to_records,
+    to_table,
+)
 
 INTS = st.integers(-(2**63), 2**63 - 1)
 JSON = st.recursive(
