@@ -191,7 +191,7 @@ class RetrievalSettings(Section):
     focus: int = Field(
         default=200, ge=0, description="best passages of the walk, among which a second goes to what is asked; 0: none"
     )
-    sharpness: float = Field(default=10.0, ge=0, description="how much it minds their likeness to that")
+    sharpness: float = Field(default=10.0, ge=0, le=100, description="how much it minds their likeness to that")
     clauses: bool = Field(default=False, description="look for facts by each clause of the question, too")
     bridges: int = Field(
         default=0, ge=0, description="entities found, of which the question is asked again in a further round"

@@ -23,18 +23,25 @@ def names_before(text_units: Sequence[TextUnit], entities: Iterable[Entity]) -> 
 
     `text_units` are in reading order, with the ids of their entities.
     """
-    titles = {entity.id: entity.title for entity in entities}
+    called = {entity.id: (entity.title, *entity.aliases) for entity in entities}
     found: dict[str, str] = {}
     for _, group in groupby(text_units, key=lambda unit: unit.document_id):
         units = list(group)
         spread = Counter(id_ for unit in units for id_ in unit.entity_ids)
-        weights = {id_: math.log(1 + len(units) / n) for id_, n in spread.items() if id_ in titles}
+        weights = {id_: math.log(1 + len(units) / n) for id_, n in spread.items() if id_ in called}
         for before, unit in pairwise(units):
             others = [id_ for id_ in before.entity_ids if id_ in weights and id_ not in unit.entity_ids]
-            names = _ranked(before, {titles[id_]: weights[id_] for id_ in others})
+            names = _ranked(before, {name: weights[id_] for id_ in others if (name := _written(before, called[id_]))})
             if told := [*_unsaid(unit, names)][:MOST]:
                 found[unit.id] = ", ".join(told)
     return found
+
+
+def _written(unit: TextUnit, names: Iterable[str]) -> str | None:
+    """The first of an entity's names that a text unit writes: others may be of other documents, which not
+    everybody who reads this one may see."""
+    text = fold_text(unit.text)
+    return next((name for name in names if holds_name(text, fold(name))), None)
 
 
 def _ranked(unit: TextUnit, weights: dict[str, float]) -> list[str]:

@@ -1,11 +1,12 @@
 """Small to large: what is found is a passage, what is read are the passages beside it, too.
 
 An answer often goes on where a passage ends. Those that stand beside one of the first in its document are
-worth reading, but less than those that were found themselves; and a model reads better what stands in the
-order of its document.
+worth reading, but less than those that were found themselves. Where half of a section was found, the section
+is what was asked for, and the rest of it is worth as much. And a model reads better what stands in the order of
+its document.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -22,8 +23,9 @@ ACROSS = 2.0
 ENOUGH, LEAST = 0.5, 2
 """Share of the text units of a section with which it is found, and their least number: one of two says little of
 the other, and would bring it at the cost of what was found itself."""
-LARGEST = 8
-"""Text units of a section that may be read whole; a chapter is not one thing."""
+LARGEST = 5
+"""Text units of a section that may be completed, so that at most two come that were not found: a chapter is not
+about one thing."""
 
 Headings = tuple[str, ...]
 """Those above a text unit, outermost first."""
@@ -55,13 +57,13 @@ class Order:
 
 
 def with_neighbours(retriever: Retriever, units: Sequence[RetrievedUnit], share: float) -> list[RetrievedUnit]:
-    """The units, among them those that stand beside the first ones or complete a section; best first, as `units` are.
+    """The units, and those that stand beside the first ones or complete a section; best first, as `units` are.
 
     A text unit beside the one of rank r comes behind r / `share` others, or behind 2 r / `share` if it stands
     under other headings, unless it was found further up itself. Where half of a section is among the first r,
     the rest of it comes next. With a share of 0 there is neither.
     """
-    if share == 0 or not units:
+    if not share:
         return list(units)
     worth = _worth(retriever, units, share)
     found = [replace(unit, score=max(unit.score, worth.pop(unit.text_unit_id, 0.0))) for unit in units]
@@ -70,11 +72,13 @@ def with_neighbours(retriever: Retriever, units: Sequence[RetrievedUnit], share:
 
 
 def _worth(retriever: Retriever, units: Sequence[RetrievedUnit], share: float) -> dict[str, float]:
-    order = Order.of(retriever, (unit.document_id for unit in units))
     ranks = {unit.text_unit_id: rank for rank, unit in enumerate(units, start=1)}
     first = {unit: rank for unit, rank in ranks.items() if rank < share * len(units)}
+    found = Counter(unit.document_id for unit in units)
+    wanted = (unit for unit in units if unit.text_unit_id in first or found[unit.document_id] >= LEAST)
+    order = Order.of(retriever, (unit.document_id for unit in wanted))
     met = {unit: rank for unit, rank in ranks.items() if sum(id_ in ranks for id_ in order.around(unit, LARGEST)) > 1}
-    read = {id_ for found, most in ((first, 1), (met, LARGEST)) for unit in found for id_ in order.around(unit, most)}
+    read = {id_ for some, far in ((first, 1), (met, LARGEST)) for unit in some for id_ in order.around(unit, far)}
     headings = _headings(retriever, read)
     worth: defaultdict[str, float] = defaultdict(float)
     for id_, place in [*_beside(order, first, headings, share), *_missing(order, met, headings)]:
@@ -95,13 +99,13 @@ def _beside(
 
 
 def _missing(order: Order, ranks: Mapping[str, int], headings: Mapping[str, Headings]) -> Iterator[tuple[str, int]]:
-    """The text units of sections of which enough was found, each with its place."""
+    """What is missing of sections when enough of them was found, each text unit with its place: next."""
     for unit, rank in ranks.items():
         runs = (list(run) for _, run in groupby(order.around(unit, LARGEST), key=headings.get))
         section = next((run for run in runs if unit in run), [])
         found = sum(ranks.get(id_, rank + 1) <= rank for id_ in section)
         if len(section) <= LARGEST and found == max(LEAST, ceil(ENOUGH * len(section))):
-            yield from ((id_, rank) for id_ in section if ranks.get(id_, rank + 1) > rank)
+            yield from ((id_, rank - 1) for id_ in section if ranks.get(id_, rank + 1) > rank)
 
 
 def _headings(retriever: Retriever, units: Iterable[str]) -> dict[str, Headings]:

@@ -169,6 +169,8 @@ class Retriever:
         vectors = self.reader.vectors("text_units", _at(graph.unit_ids, units))
         likeness = products(vectors, asked.left)
         start = seeds[around.nodes]
+        if not start.any():
+            return rank
         found = around.walk(start, likeness, settings.sharpness, settings.damping)
         if settings.bridges:
             bridges = self._bridges(asked, around.nodes[around.units :], found[around.units :])

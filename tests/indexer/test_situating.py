@@ -46,7 +46,7 @@ def test_a_name_that_the_passage_or_its_headings_spell_out_is_left_out():
 def test_only_as_many_as_count_most():
     names = {f"Name{n}": ["u0"] for n in range(2 * MOST)}
 
-    found = situate(["All of them.", "He left."], names)
+    found = situate([f"{' and '.join(names)}.", "He left."], names)
 
     assert len(found["u1"].split(", ")) == MOST
 
@@ -63,6 +63,13 @@ def test_what_other_documents_say_changes_nothing():
     among = situate(texts, mentions | {"A": ["u0", "u2", "u3"], "B": ["u0", "u2"], "C": ["u0", "u3"]}, of)
 
     assert among["u1"] == alone["u1"]
+
+
+def test_a_name_that_only_another_document_uses_is_not_told():
+    units = [TextUnit("u0", "Bob wrote.", 2, "d", entity_ids=("e",)), TextUnit("u1", "He left.", 2, "d")]
+    merged = Entity("e", "Robert Secret-Name", "PERSON", "", ("u0", "elsewhere"), aliases=("Bob",))
+
+    assert names_before(units, [merged]) == {"u1": "Bob"}
 
 
 def test_unknown_entities_and_no_text_units():

@@ -119,6 +119,12 @@ def test_names_and_where_they_stand(question: str, entities: tuple[int, ...], sp
     assert found(question) == (entities, spans)
 
 
+def test_a_number_inside_a_name_stands_nowhere_of_its_own():
+    named = find("Who won Winter 2010?", {"2010": 6})
+
+    assert (named.entities, [(span.start, span.end) for span in named.spans]) == ((6,), [(8, 19)])
+
+
 def test_a_name_of_more_words_than_are_looked_at_is_not_found():
     long = " ".join(["mill"] * LONGEST_NAME)
 

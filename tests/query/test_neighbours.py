@@ -11,9 +11,9 @@ from samples import check_citations
 
 from graphrag import GraphRAG
 from graphrag.answers import ContextItem, RetrievedUnit
-from graphrag.query import basic, gathering
+from graphrag.query import basic, gathering, neighbours
 from graphrag.query.context import Inquiry, Tools, unit_item
-from graphrag.query.neighbours import in_reading_order, section, with_neighbours
+from graphrag.query.neighbours import in_reading_order, with_neighbours
 from graphrag.query.retrieval import Retriever
 from graphrag.settings import Settings
 from graphrag.storage.base import Hit
@@ -69,10 +69,20 @@ def places(found: list[RetrievedUnit], order: list[RetrievedUnit]) -> list[int]:
     return [ids.index(unit.text_unit_id) for unit in found]
 
 
+@pytest.fixture
+def no_sections(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(neighbours, "LARGEST", 1)
+
+
 def test_the_story_is_what_the_tests_take_it_for(order: list[RetrievedUnit], retriever: Retriever):
-    assert [len(section(retriever, unit)) for unit in order] == [4, 4, 4, 4, 3, 3, 3, 1]
+    ids = [unit.text_unit_id for unit in order]
+    headings = [
+        row["headings"][-1:] for row in retriever.reader.rows("text_units", ids, ["id", "headings"]).to_pylist()
+    ]
+    assert headings == [["The mill"]] * 4 + [["The lake"]] * 3 + [[]]
 
 
+@pytest.mark.usefixtures("no_sections")
 def test_those_beside_the_first_come_behind_some_others(order: list[RetrievedUnit], retriever: Retriever):
     found = with_neighbours(retriever, ranked(order, 1, 7, 5, 6), 0.5)
     # The second is alone in its document; those beside the first come behind two others and the one after them.
@@ -80,18 +90,24 @@ def test_those_beside_the_first_come_behind_some_others(order: list[RetrievedUni
     assert found[3].score == found[4].score < found[2].score
 
 
+@pytest.mark.usefixtures("no_sections")
 def test_across_a_heading_is_twice_as_far(order: list[RetrievedUnit], retriever: Retriever):
     found = with_neighbours(retriever, ranked(order, 3, 7, 0, 1, 6), 0.5)
     assert places(found, order) == [3, 7, 0, 2, 1, 6, 4]
 
 
+@pytest.mark.usefixtures("no_sections")
 def test_what_was_found_further_up_stays_there(order: list[RetrievedUnit], retriever: Retriever):
     found = with_neighbours(retriever, ranked(order, 2, 1, 7), 0.4)
     assert places(found, order) == [2, 1, 7, 3]
-    assert with_neighbours(retriever, ranked(order, 2, 1, 7), 0.0) == ranked(order, 2, 1, 7)
     assert with_neighbours(retriever, [], 1.0) == []
 
 
+def test_a_share_of_nothing_adds_nothing(order: list[RetrievedUnit], retriever: Retriever):
+    assert with_neighbours(retriever, ranked(order, 2, 1, 7), 0.0) == ranked(order, 2, 1, 7)
+
+
+@pytest.mark.usefixtures("no_sections")
 def test_what_was_found_further_down_is_lifted(order: list[RetrievedUnit], retriever: Retriever):
     found = with_neighbours(retriever, ranked(order, 1, 7, 5, 6, 0), 1.0)
     assert places(found, order)[:4] == [1, 7, 0, 2]
@@ -121,11 +137,27 @@ def test_passages_that_stand_together_are_read_together(order: list[RetrievedUni
     assert [ids[item.id] for item in shown] == [0, 1, 2, -1, 7, 5]
 
 
-def test_a_section_is_what_stands_under_one_heading(order: list[RetrievedUnit], retriever: Retriever):
-    assert places(section(retriever, order[1]), order) == [0, 1, 2, 3]
-    assert places(section(retriever, order[5]), order) == [4, 5, 6]
-    gone = RetrievedUnit("gone", 1.0, "", "gone", "", "")
-    assert section(retriever, gone) == [gone]
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ((1, 7, 0, 6), [1, 7, 0, 2, 3, 6]),  # two of four: the others come next
+        ((1, 7, 0, 6, 2), [1, 7, 0, 2, 3, 6]),  # one of them was found further down
+        ((4, 7, 6, 0), [4, 7, 6, 5, 0]),  # two of three
+        ((4, 7, 0), [4, 7, 0]),  # one of three, and one of four
+        ((3, 4, 7), [3, 4, 7]),  # side by side, but of two sections
+    ],
+)
+def test_half_of_a_section_brings_the_rest(
+    order: list[RetrievedUnit], retriever: Retriever, found: tuple[int, ...], expected: list[int]
+):
+    assert places(with_neighbours(retriever, ranked(order, *found), 0.01), order) == expected
+
+
+def test_a_section_that_is_too_long_is_not_completed(
+    order: list[RetrievedUnit], retriever: Retriever, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(neighbours, "LARGEST", 3)
+    assert places(with_neighbours(retriever, ranked(order, 1, 0, 4, 6), 0.01), order) == [1, 0, 4, 6, 5]
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.0, 2), (1.0, 4)])

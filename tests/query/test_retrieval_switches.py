@@ -82,6 +82,14 @@ def test_the_second_walk_stays_among_the_best_passages():
     assert index.found("Where is Brightwell Mill?", k=2, names=1, focus=1) == ["u0", "u1"]
 
 
+def test_what_the_second_walk_cannot_start_from_stays_as_the_first_ranks_it():
+    """The best passage is none of those that the question is like."""
+    names = tuple(f"N{number}" for number in range(12))
+    index = MadeIndex([*(Passage("Trout was sold", (name,)) for name in names), Passage("short", names)], EMBEDDER)
+
+    assert index.found("Trout", k=1, passages=1) == index.found("Trout", k=1, passages=1, focus=1) == ["u12"]
+
+
 def test_clauses_find_the_fact_that_one_of_them_asks_for():
     facts = {"wrote long book baker oslo": ("Corvane",), "baker Oslo bought": ("Trout",)}
     index = MadeIndex([MILL, AUNE], EMBEDDER, facts)
