@@ -1,6 +1,6 @@
 """`make bench`: retrieval quality and speed, and indexing throughput.
 
-    python -m benchmarks [indexing] [standard] [retrieval] [replies] [resolution] [citations] [embedders]
+    python -m benchmarks [indexing] [standard] [retrieval [--ablation]] [replies] [resolution] [citations] [embedders]
                          [routing] [reranking] [queries [--all]] [cold] [living] [languages]
                          [kills [--kills=N]]
 

@@ -204,7 +204,11 @@ class LocalSettings(Section):
     k: int = Field(default=10, ge=1, description="text units in the context of an extractive answer")
     context_tokens: int = Field(default=6000, ge=256, description="tokens of the context that a model reads")
     neighbours: float = Field(
-        default=0.1, ge=0, le=1, description="passages beside the r-th come behind r / neighbours others; 0: not at all"
+        default=0.1,
+        ge=0,
+        le=1,
+        description="passages beside the r-th come behind r / neighbours others, the rest of a section behind the "
+        "half of it that was found; 0: neither",
     )
     reports: float = Field(default=0.05, ge=0, le=1, description="the most of it that reports may fill")
     entities: float = Field(default=0.05, ge=0, le=1, description="the same of entities")
@@ -251,7 +255,11 @@ class BasicSettings(Section):
     k: int = Field(default=10, ge=1, description="text units in the context of an extractive answer")
     context_tokens: int = Field(default=6000, ge=256, description="tokens of the context that a model reads")
     neighbours: float = Field(
-        default=0.1, ge=0, le=1, description="passages beside the r-th come behind r / neighbours others; 0: not at all"
+        default=0.1,
+        ge=0,
+        le=1,
+        description="passages beside the r-th come behind r / neighbours others, the rest of a section behind the "
+        "half of it that was found; 0: neither",
     )
 
 

@@ -109,13 +109,11 @@ def _described(retriever: Retriever, entities: Mapping[str, float]) -> Iterator[
 
 def _relationships(retriever: Retriever, entities: Mapping[str, float]) -> Iterator[ContextItem]:
     """Those between two of the entities first; then those that lead outward."""
-    around = retriever.surroundings.edges_among(entities)
-    worth = {edge.id: (entities.get(edge.source, 0.0) + entities.get(edge.target, 0.0)) / 2 for edge in around}
-    best = sorted(worth, key=lambda id_: (-worth[id_], id_))[:EDGES]
+    best = {hit.id: hit.score for hit in retriever.surroundings.best_relationships(entities, EDGES)}
     columns = ["id", "source", "target", "description", "weight", "text_unit_ids"]
-    for row in retriever.kept.rows("relationships", best, columns):
+    for row in retriever.kept.rows("relationships", list(best), columns):
         if row["description"]:
-            yield _item("relationship", row, f"{row['source']} — {row['target']}", row["description"], worth[row["id"]])
+            yield _item("relationship", row, f"{row['source']} — {row['target']}", row["description"], best[row["id"]])
 
 
 def _claims(retriever: Retriever, entities: Mapping[str, float]) -> Iterator[ContextItem]:

@@ -102,7 +102,7 @@ def _missing(order: Order, ranks: Mapping[str, int], headings: Mapping[str, Head
     """What is missing of sections when enough of them was found, each text unit with its place: next."""
     for unit, rank in ranks.items():
         runs = (list(run) for _, run in groupby(order.around(unit, LARGEST), key=headings.get))
-        section = next((run for run in runs if unit in run), [])
+        section = next(run for run in runs if unit in run)
         found = sum(ranks.get(id_, rank + 1) <= rank for id_ in section)
         if len(section) <= LARGEST and found == max(LEAST, ceil(ENOUGH * len(section))):
             yield from ((id_, rank - 1) for id_ in section if ranks.get(id_, rank + 1) > rank)

@@ -2,7 +2,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,15 +15,6 @@ from graphrag.storage.lookup import Lookup, flat, join, texts
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A relationship, by its ends (entity ids)."""
-
-    id: str
-    source: str
-    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +41,6 @@ class Groups:
 class Surroundings:
     """Of entities, by their ids."""
 
-    graph: PassageGraph
     relationship_ids: Sequence[str]
     relations: Groups
     """Rows of the relationships of an entity."""
@@ -91,12 +81,6 @@ class Surroundings:
         wanted: list[int] = rows[first[best]].tolist()
         return [Hit(self.relationship_ids[row], float(value)) for row, value in zip(wanted, worth[best], strict=True)]
 
-    def edges_among(self, entities: Iterable[str]) -> Iterator[Edge]:
-        """The relationships of some entities, without repeats."""
-        ids, first, (source, target) = self.graph.entity_ids, len(self.graph.unit_ids), self.graph.ends
-        for row in dict.fromkeys(row for entity in entities for row in self.relations.get(entity)):
-            yield Edge(self.relationship_ids[row], ids[int(source[row]) - first], ids[int(target[row]) - first])
-
 
 def load(reader: Reader, graph: PassageGraph) -> Surroundings:
     """What lies around every entity: read once, then kept by whoever queries. `graph` is the reader's."""
@@ -121,7 +105,6 @@ def load(reader: Reader, graph: PassageGraph) -> Surroundings:
     sizes = np.bincount(of, minlength=len(rows)).tolist()
     reports = reader.table("community_reports", ["id", "community"]).to_pylist()
     return Surroundings(
-        graph=graph,
         relationship_ids=texts(reader.table("relationships", ["id"])["id"]),
         relations=_grouped(graph, ends, np.concatenate([joined, joined])),
         claims=claims,

@@ -153,6 +153,13 @@ def test_half_of_a_section_brings_the_rest(
     assert places(with_neighbours(retriever, ranked(order, *found), 0.01), order) == expected
 
 
+def test_one_text_unit_is_never_enough_of_a_section(
+    order: list[RetrievedUnit], retriever: Retriever, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(neighbours, "ENOUGH", 0.1)
+    assert places(with_neighbours(retriever, ranked(order, 1, 7, 5), 0.01), order) == [1, 7, 5]
+
+
 def test_a_section_that_is_too_long_is_not_completed(
     order: list[RetrievedUnit], retriever: Retriever, monkeypatch: pytest.MonkeyPatch
 ):

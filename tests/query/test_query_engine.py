@@ -81,7 +81,9 @@ def test_without_text_units_nothing_is_answered_and_nobody_asked(stored: Reader,
 
 
 def test_without_text_units_a_name_has_no_rarity(stored: Reader):
-    found = read("Who is Otto Veit?", Retriever(Without(stored, "text_units"), WordEmbedder(), QuerySettings().retrieval))
+    retriever = Retriever(Without(stored, "text_units"), WordEmbedder(), QuerySettings().retrieval)
+
+    found = read("Who is Otto Veit?", retriever)
 
     assert (found.names, found.rarity) == (("Otto Veit",), 0.0)
 

@@ -86,6 +86,7 @@ def test_both_ways_find_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     assert compiled.rows(["text", "id"], ["u2", "it's", "u0"]).equals(public.rows(["text", "id"], ["u2", "it's", "u0"]))
     assert compiled.rows(["id"], []).equals(public.rows(["id"], []))
     assert compiled.at([0, 2], ["id"]).equals(public.at([0, 2], ["id"]))
+    assert compiled.at([], ["id"]).equals(public.at([], ["id"]))
     assert compiled.nearest(vector, 2).equals(public.nearest(vector, 2))
     assert compiled.matching("hound snow", 5).equals(public.matching("hound snow", 5))
 
