@@ -31,7 +31,7 @@ from graphrag.indexer.fast import Fast
 from graphrag.indexer.pipeline import Pipeline
 from graphrag.models.embedded import EmbeddedEmbedder
 from graphrag.progress import silent
-from graphrag.query import retrieval
+from graphrag.query import focusing
 from graphrag.query.focusing import Part
 from graphrag.query.passage_graph import PassageGraph
 from graphrag.query.retrieval import Retriever
@@ -173,7 +173,7 @@ def _watch_walks(watch: Watch) -> None:
     def timed(stage: str, call: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arguments: watch.timed(stage, call, *arguments)
 
-    walks = ((PassageGraph, "walk", "first walk"), (retrieval, "part", "part"), (Part, "walk", "second walk"))
+    walks = ((PassageGraph, "walk", "first walk"), (focusing, "part", "part"), (Part, "walk", "second walk"))
     for of, name, stage in walks:
         setattr(of, name, timed(stage, getattr(of, name)))
 

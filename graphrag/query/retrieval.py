@@ -13,8 +13,7 @@ from graphrag.answers import RetrievedUnit
 from graphrag.models.base import Embedder
 from graphrag.models.embedded import reads
 from graphrag.query import decomposing, mentions, passage_graph, surroundings
-from graphrag.query.comparing import products
-from graphrag.query.focusing import part
+from graphrag.query.focusing import Focusing
 from graphrag.query.fusing import fuse
 from graphrag.query.mentions import Mentions
 from graphrag.query.passage_graph import PassageGraph
@@ -34,8 +33,6 @@ DEPTH = 100
 CONSTANT = 3
 """Of reciprocal rank fusion: small, so that the first of each ranking count most. With 60, fusing was worse
 than vectors alone on two-hop questions."""
-LOOKED_AT = 30
-"""Entities of which those that the question does not name are bridges."""
 MOST_QUESTIONS = 64
 """Whose names are kept: the steps of a search ask for those of the same few."""
 
@@ -80,7 +77,7 @@ class Retriever:
             return Neighbourhood([], [])
         rank = self.graph.walk(seeds, self._settings.damping)
         if self._settings.focus and self._reads(question):
-            rank = self._focus(asked, seeds, rank, k)
+            rank = Focusing(self.reader, self.graph, self.embedder, self._settings).rank(asked, seeds, rank, k)
         split = len(self.graph.unit_ids)
         return Neighbourhood(_best(self.graph.unit_ids, rank[:split], k), _best(self.graph.entity_ids, rank[split:], k))
 
@@ -154,53 +151,8 @@ class Retriever:
         nearest = self.reader.nearest(table, vector, depth)
         return fuse([nearest, matching], CONSTANT, self._settings.full_text) if matching else nearest
 
-    def _focus(
-        self, asked: Asked, seeds: "NDArray[np.float64]", rank: "NDArray[np.float64]", k: int
-    ) -> "NDArray[np.float64]":
-        """The rank of every node by a second walk, among the best text units of the first and their
-        entities; 0 for all others."""
-        import numpy as np
-
-        graph, settings = self.graph, self._settings
-        units = highest(rank[: len(graph.unit_ids)], max(settings.focus, k))
-        if not len(units):
-            return rank
-        around = part(graph, units, seeds)
-        vectors = self.reader.vectors("text_units", _at(graph.unit_ids, units))
-        likeness = products(vectors, asked.left)
-        start = seeds[around.nodes]
-        if not start.any():
-            return rank
-        found = around.walk(start, likeness, settings.sharpness, settings.damping)
-        if settings.bridges:
-            bridges = self._bridges(asked, around.nodes[around.units :], found[around.units :])
-            likeness = np.maximum(likeness, self._likeness(bridges, asked, vectors))
-            found = around.walk(start, likeness, settings.sharpness, settings.damping)
-        focused = np.zeros_like(rank)
-        focused[around.nodes] = found
-        return focused
-
-    def _bridges(self, asked: Asked, entities: "NDArray[np.int64]", rank: "NDArray[np.float64]") -> list[str]:
-        """The names of the best entities that the question does not name itself."""
-        known = set(decomposing.content_words(asked.text))
-        best = entities[highest(rank, LOOKED_AT)] - len(self.graph.unit_ids)
-        names = _at(self.graph.entity_titles, best)
-        new = [name for name in names if not known.issuperset(decomposing.content_words(name))]
-        return new[: self._settings.bridges]
-
-    def _likeness(self, names: Sequence[str], asked: Asked, vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
-        """The most that each vector is like the question asked of one of these names, shape (vectors,)."""
-        import numpy as np
-
-        asked_of = self.embedder.embed([f"{name}. {asked.rest}" for name in names]) if names else ()
-        return np.max([np.zeros(len(vectors), np.float32), *(products(vectors, each) for each in asked_of)], axis=0)
-
 
 def _best(ids: Sequence[str], scores: "NDArray[np.float64]", k: int) -> list[Hit]:
-    places = highest(scores, k)
-    return [Hit(id_, float(scores[place])) for id_, place in zip(_at(ids, places), places, strict=True)]
-
-
-def _at(texts: Sequence[str], places: "NDArray[np.int64]") -> list[str]:
-    wanted: list[int] = places.tolist()
-    return [texts[place] for place in wanted]
+    best = highest(scores, k)
+    places: list[int] = best.tolist()
+    return [Hit(ids[place], float(score)) for place, score in zip(places, scores[best], strict=True)]
