@@ -36,6 +36,7 @@ ABLATIONS: Mapping[str, RetrievalSettings] = {
     "no full text": RetrievalSettings(full_text=0),
     "no names": RetrievalSettings(names=0),
     "no facts": RetrievalSettings(facts=0),
+    "no hub damping": RetrievalSettings(hubs=0),
     "no passages": RetrievalSettings(passages=0),
     "no relationships": RetrievalSettings(relationships=0),
     "no synonyms": RetrievalSettings(synonyms=0),

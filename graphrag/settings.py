@@ -184,6 +184,11 @@ class RetrievalSettings(Section):
     )
     names: float = Field(default=1.0, ge=0, description="what an entity that the question names seeds the walk with")
     facts: int = Field(default=5, ge=0, description="nearest facts, whose entities seed it; the last of them least")
+    hubs: float = Field(
+        default=1.0,
+        ge=0,
+        description="power of the number of text units that mention an entity by which its seed is divided",
+    )
     passages: float = Field(default=0.05, ge=0, description="what the best passage of a hybrid search seeds")
     damping: float = Field(default=0.65, gt=0, lt=1, description="the share of its rank that a node passes on")
     relationships: float = Field(default=0.4, ge=0, description="weight of the mean relationship; a mention weighs 1")

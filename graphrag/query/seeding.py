@@ -61,7 +61,7 @@ class Seeding:
         seeds[list(asked.named)] += settings.names
         seeds[[graph.position[entity] for entity in focus if entity in graph.position]] += 1.0
         named = np.flatnonzero(seeds > 0)
-        seeds[named] /= graph.mentions[named]
+        seeds[named] /= graph.mentions[named] ** settings.hubs
         for hit, share in zip(passages, shares([hit.score for hit in passages]), strict=True):
             seeds[graph.position[hit.id]] += settings.passages * share
         return seeds

@@ -51,6 +51,10 @@ def test_names_seed_by_how_few_text_units_mention_them():
     assert seeds(asked("met", ["Ann", "Bob"]), names=2.0) == pytest.approx({"Ann": 2 / 3, "Bob": 2.0})
 
 
+def test_hubs_may_count_as_much_as_others():
+    assert seeds(asked("met", ["Ann", "Bob"]), names=2.0, hubs=0.0) == pytest.approx({"Ann": 2.0, "Bob": 2.0})
+
+
 def test_focus_seeds_what_is_known():
     assert seeds(asked("met"), ["e Ann", "e Bob", "unknown"]) == pytest.approx({"Ann": 1 / 3, "Bob": 1.0})
 
