@@ -34,7 +34,7 @@ def rest(question: str, names: Iterable[Span]) -> str:
 def clauses(question: str) -> list[str]:
     """The parts of a question between its relative pronouns and commas, none if it is one; at most
     `MOST_CLAUSES`."""
-    parts = [part.strip(" ?？") for part in _CLAUSE.split(question)]
+    parts = [part.strip(" ?？") for part in _CLAUSE.split(" ".join(question.split()))]
     told = [part for part in parts if len(content_words(part)) >= LEAST_WORDS]
     return told[:MOST_CLAUSES] if len(told) > 1 else []
 

@@ -93,3 +93,9 @@ def test_there_are_no_more_clauses_than_are_worth_a_search():
 def test_content_words_are_those_that_are_not_only_grammar():
     assert content_words("Who was the owner of THE Mill?") == ["owner", "mill"]
     assert content_words("of the … !") == []
+
+
+def test_white_space_is_taken_apart_in_time():
+    spaced = "Which old miller came" + " " * 20_000 + "when hail hit Dresden?"
+
+    assert clauses(spaced) == clauses("Which old miller came when hail hit Dresden?") != []
