@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from graphrag.errors import QueryError
 from graphrag.language import fold_text
-from graphrag.query.passage_graph import strings
 from graphrag.storage.base import Reader
+from graphrag.storage.lookup import strings
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,7 +7,7 @@ not by likeness alone (HippoRAG, arXiv:2405.14831; LinearRAG, arXiv:2510.10114).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphrag.query.edges import Facts, alike, mentioned, read_nodes, related, stated
 from graphrag.query.transition import Transition, transition
@@ -17,7 +17,6 @@ from graphrag.storage.lookup import Lookup
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 
@@ -73,8 +72,3 @@ def load(reader: Reader, settings: RetrievalSettings) -> PassageGraph:
         ends=(relations.rows.astype(np.int32), relations.columns.astype(np.int32)),
         transition=transition(rows, columns, weights, len(nodes)),
     )
-
-
-def strings(column: "pa.ChunkedArray[Any]") -> list[str]:
-    """A column of texts as Python strings; null is empty."""
-    return [value or "" for value in column.to_pylist()]

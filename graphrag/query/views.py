@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from graphrag.query.passage_graph import strings
 from graphrag.storage import schema
 from graphrag.storage.arrays import from_mask, from_values
+from graphrag.storage.lookup import strings
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from graphrag.language import fold_text, search_terms
 from graphrag.query.list_columns import counts, is_in, lengths, only
-from graphrag.query.passage_graph import strings
 from graphrag.query.views import Cut, View, select, view_of
 from graphrag.storage.base import Reader
+from graphrag.storage.lookup import strings
 
 if TYPE_CHECKING:
     import numpy as np

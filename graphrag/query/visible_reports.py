@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from graphrag.language import DATA_REFERENCE, fold_text, search_terms
 from graphrag.query.list_columns import all_in, counts, lengths, only
-from graphrag.query.passage_graph import strings
 from graphrag.query.views import Cut, View, select, view_of
 from graphrag.query.visible_graph import VisibleGraph
 from graphrag.storage.base import Reader
+from graphrag.storage.lookup import strings
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -123,7 +123,12 @@ class Texts(Sequence[str]):
 
 def texts(column: Any) -> Sequence[str]:
     """A column as texts; null is empty."""
-    return [value or "" for value in column.to_pylist()] if len(column) <= FEW else Texts(column)
+    return strings(column) if len(column) <= FEW else Texts(column)
+
+
+def strings(column: Any) -> list[str]:
+    """All values of a column; null is empty."""
+    return [value or "" for value in column.to_pylist()]
 
 
 def join(column: Any, rows: Lookup) -> "NDArray[np.int64]":

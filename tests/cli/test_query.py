@@ -65,11 +65,12 @@ def test_auto_says_which_method_it_took_and_why(book: Path):
     assert "Cratchit" in done.out
 
 
-def test_a_question_from_standard_input(book: Path):
-    done = run("query", "-", "--root", book, "--method", "basic", "--json", stdin="Who is Marley — 말리?\n")
+@pytest.mark.parametrize("question", ["Wer ist Marley — der Geist?", "Who is Marley — 말리?"])
+def test_a_question_from_standard_input(book: Path, question: str):
+    done = run("query", "-", "--root", book, "--method", "basic", "--json", stdin=f"{question}\n")
 
     answer = json.loads(done.out)
-    assert answer["question"].strip() == "Who is Marley — 말리?"
+    assert answer["question"].strip() == question
     assert "Marley" in answer["text"]
 
 

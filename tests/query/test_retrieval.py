@@ -7,6 +7,7 @@ from samples import MILLS, TWO_HOPS, indexed
 from graphrag import GraphRAG
 from graphrag.query.context import Tools
 from graphrag.query.retrieval import Retriever
+from graphrag.settings import RetrievalSettings
 from graphrag.storage.base import Hit
 
 
@@ -50,6 +51,13 @@ def test_local_finds_the_second_hop_that_dense_search_misses(real_tools: Tools):
     assert "Corvane Group" not in titles(retriever, dense)
     assert found[0] == "Brightwell Mill"
     assert "Corvane Group" in found
+
+
+def test_one_walk_alone_puts_both_hops_first(real_tools: Tools):
+    """What the other passages ask of owners is like the rest of the question: the second walk minds that."""
+    first = Retriever(real_tools.retriever.reader, real_tools.embedder, RetrievalSettings(focus=0))
+
+    assert titles(first, first.local(TWO_HOPS, 2).text_units) == ["Brightwell Mill", "Corvane Group"]
 
 
 def test_local_gives_the_k_best_text_units_and_entities(tools: Tools):
