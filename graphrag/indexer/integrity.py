@@ -27,6 +27,7 @@ _TARGETS: Mapping[str, str] = {
     "text_unit_id": "text_units",
     "text_unit_ids": "text_units",
     "entity_ids": "entities",
+    "synonym_ids": "entities",
     "relationship_ids": "relationships",
     "covariate_ids": "covariates",
 }

@@ -28,10 +28,11 @@ def repair(index: Index, foreign: bool = False) -> Index:
     key = key_of(foreign)
     units = {unit.id for unit in index.text_units}
     degrees = _degrees(index.relationships, key)
-    entities = tuple(_entity(entity, units, degrees[key(entity.title)], foreign) for entity in index.entities)
+    nodes = {entity.id for entity in index.entities}
+    found = (_tied(entity, nodes) for entity in index.entities)
+    entities = tuple(_entity(entity, units, degrees[key(entity.title)], foreign) for entity in found)
     titles = {key(entity.title): entity.title for entity in reversed(entities)}
     edges = tuple(_relationship(edge, units, titles, degrees, key) for edge in index.relationships)
-    nodes = {entity.id for entity in entities}
     facts = tuple(_fact(fact, units, nodes) for fact in index.facts)
     claims = tuple(_claim(claim, units, titles, key) for claim in index.covariates)
     communities = _communities(replace(index, entities=entities, relationships=edges), foreign)
@@ -74,6 +75,14 @@ def _entity(entity: Entity, units: Set[str], degree: int, foreign: bool) -> Enti
     # Other programs may count text units without naming them.
     frequency = entity.frequency if foreign and not kept else len(kept)
     return _set(entity, text_unit_ids=kept, frequency=frequency, degree=degree)
+
+
+def _tied(entity: Entity, entities: Set[str]) -> Entity:
+    """With those of its synonyms that there are; an older index says nothing of any."""
+    if entity.synonym_ids is None:
+        return entity
+    others = tuple(id_ for id_ in entity.synonym_ids if id_ != entity.id)
+    return _set(entity, synonym_ids=_known(others, entities))
 
 
 def _relationship(

@@ -140,6 +140,8 @@ MENDED: list[tuple[str, int, Callable[[Any], dict[str, Any]], str]] = [
     ("text_units", 0, lambda r: {"relationship_ids": ()}, "relationship_ids has"),
     ("text_units", 0, lambda r: {"covariate_ids": ("x",)}, "not in covariates"),
     ("entities", 0, lambda r: {"text_unit_ids": (*r.text_unit_ids, "x")}, "not in text_units, such as 'x'"),
+    ("entities", 0, lambda r: {"synonym_ids": ("x",)}, "synonym_ids has 1 that are not in entities, such as 'x'"),
+    ("entities", 0, lambda r: {"synonym_ids": (r.id,)}, "synonym_ids has 1 too many"),
     ("entities", 0, lambda r: {"frequency": r.frequency + 1}, "frequency is"),
     ("entities", 0, lambda r: {"degree": r.degree + 1}, "degree is"),
     ("relationships", 0, lambda r: {"combined_degree": 0}, "combined_degree is 0, not"),
